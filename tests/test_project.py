@@ -1,0 +1,124 @@
+"The repository keeps its own rules: one place for each fact, clean notebooks, imports that run down the table of contents."
+import ast, re, subprocess, sys
+from pathlib import Path
+
+import nbformat, pytest, yaml
+
+root = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(root/'tools'))
+import book
+
+cfg = book.cfg
+notebooks = sorted((root/cfg['nbs_path']).glob('*.ipynb'))
+chapters = {p.stem.split('_', 1)[1]: int(p.stem[:2]) for p in notebooks if re.match(r'\d\d_', p.stem)}
+by_name = dict(ids=lambda p: p.stem)
+
+
+# one place for each fact
+
+def names(requirements): return {re.split(r'[<>=!~;\[]', o)[0] for o in requirements.split()}
+
+def test_every_requirement_is_pinned():
+    lines = [o for o in (root/'constraints.txt').read_text().splitlines() if o and o[0] != '#']
+    pins = dict(o.split('==') for o in lines)
+    assert len(pins) == len(lines), 'a package is pinned twice'
+    wanted = names(cfg['requirements']) | names(cfg['dev_requirements'])
+    unpinned = wanted - {o.lower() for o in pins} - {'pip'}
+    assert not unpinned, f'add to constraints.txt: {unpinned}'
+
+def test_pins_are_within_the_ranges():
+    from packaging.requirements import Requirement
+    pins = dict(re.findall(r'^([\w.-]+)==(\S+)', (root/'constraints.txt').read_text(), re.M))
+    for o in map(Requirement, f"{cfg['requirements']} {cfg['dev_requirements']}".split()):
+        if o.name in pins: assert o.specifier.contains(pins[o.name]), f'{o} in settings.ini, =={pins[o.name]} in constraints.txt'
+
+def test_version_is_the_same_everywhere():
+    import collab_lesson
+    assert collab_lesson.__version__ == cfg['version']
+    assert yaml.safe_load((root/'CITATION.cff').read_text())['version'] == cfg['version']
+    assert f"## [{cfg['version']}]" in (root/'CHANGELOG.md').read_text()
+
+@pytest.mark.parametrize('path', sorted((root/'.github/workflows').glob('*.yml')), **by_name)
+def test_workflow(path):
+    flow = yaml.safe_load(path.read_text())
+    assert flow['permissions'] == {'contents': 'read'}, 'start from the least that works'
+    assert flow['jobs'] and flow[True], 'needs jobs, and `on:`, which YAML reads as true'
+    for job in flow['jobs'].values():
+        for step in job['steps']: assert ('uses' in step) != ('run' in step), step
+
+def test_readme_is_fresh(): assert book.readme_is_fresh(), 'run `make readme`'
+
+def test_sidebar_lists_every_notebook():
+    assert (root/'nbs/_quarto.yml').resolve() == root/'_quarto.yml'
+    listed = re.findall(r'href: (\w+\.ipynb)', (root/'_quarto.yml').read_text().partition('sidebar:')[2])
+    assert sorted(listed) == [p.name for p in notebooks]
+
+
+# what is committed
+
+def committed(): return subprocess.run(['git', 'ls-files'], cwd=root, capture_output=True, text=True, check=True).stdout.split('\n')[:-1]
+
+@pytest.mark.skipif(not (root/'.git').exists(), reason='not a git checkout')
+def test_no_data_is_committed():
+    data = re.compile(r'(^|/)u\d?\.(data|item|user|genre|info|base|test)$|\.(inter|csv|parquet|zip|gz|whl|pth?|pkl|npy)$')
+    assert not [o for o in committed() if data.search(o)]
+    big = [o for o in committed() if (root/o).is_file() and (root/o).stat().st_size > 5e6]
+    assert not big, f'over 5 MB: {big}'
+
+def code_cells(path): return [c for c in nbformat.read(path, 4).cells if c.cell_type == 'code']
+
+def python(cell):
+    "A cell's code without magics"
+    return '' if cell.source.lstrip().startswith('%%') else re.sub(r'^( *)[%!].*', r'\1pass', cell.source, flags=re.M)
+
+@pytest.mark.parametrize('path', notebooks, **by_name)
+def test_notebook_has_its_outputs(path):
+    outputs = [o for c in code_cells(path) for o in c.outputs]
+    assert outputs or not code_cells(path), f'run `make execute ARGS={path.stem}`'
+    assert [f'{o.ename}: {o.evalue}' for o in outputs if o.output_type == 'error'] == []
+
+
+# imports run down the table of contents
+
+def imported(source):
+    "Chapters that Python code imports, as collab_lesson.x or, within the package, as .x"
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import): found = [o.name for o in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = f'collab_lesson.{node.module or ""}'.rstrip('.') if node.level else node.module
+            found = [module] + [f'{module}.{o.name}' for o in node.names]
+        else: continue
+        for o in found:
+            m = re.match(r'collab_lesson\.(\w+)', o)
+            if m and m[1] in chapters: yield m[1]
+
+def sources(path):
+    "A chapter's code: its notebook's cells without magics, and the module it exports"
+    yield from map(python, code_cells(path))
+    module = root/cfg['lib_path']/f'{path.stem[3:]}.py'
+    if module.exists(): yield module.read_text()
+
+@pytest.mark.parametrize('path', [p for p in notebooks if p.stem[:2].isdigit()], **by_name)
+def test_imports_run_down_the_table_of_contents(path):
+    me = path.stem[3:]
+    for source in sources(path):
+        for other in set(imported(source)) - {me}:
+            assert me != 'widgets', f'00_widgets imports {other}; it may import no chapter'
+            assert other != 'cli', f'{path.name} imports 91_cli; nothing may'
+            assert chapters[other] < chapters[me], f'{path.name} imports {other}, which comes later'
+
+@pytest.mark.parametrize('path', notebooks, **by_name)
+def test_imports_are_in_cells_of_their_own(path):
+    "nbdev runs cells that import something, and not the ones before them, when it documents a page"
+    top, mixed, imports = True, [], (ast.Import, ast.ImportFrom)
+    for c in nbformat.read(path, 4).cells:
+        if c.cell_type == 'markdown': top = top and not re.search('^## ', c.source, re.M)
+        elif c.cell_type == 'code' and not top and not book.directives(c) & {'export', 'exports', 'hide'}:
+            tree = ast.parse(python(c))
+            found = [o for o in ast.walk(tree) if isinstance(o, imports)]
+            if found and not all(isinstance(o, imports) for o in tree.body): mixed.append(ast.unparse(found[0]))
+    assert mixed == [], 'move these to the top of the chapter'
+
+def test_every_module_has_its_notebook():
+    modules = {p.stem for p in (root/cfg['lib_path']).glob('*.py') if p.stem[0] != '_'}
+    assert modules <= set(chapters), f'no notebook exports {modules - set(chapters)}'

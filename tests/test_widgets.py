@@ -1,0 +1,412 @@
+"Each demonstration in a real browser, by keyboard and by mouse: its numbers are those of Python, and it reads well for everybody."
+import json, os, re, shutil
+from pathlib import Path
+
+import numpy as np, pytest
+
+from collab_lesson.widgets import (Widget, asset, build, bias_demo, descent_demo, dot_product_demo, movie_map_demo, one_hot_demo, rate_demo,
+                                   weight_decay_demo, y_range_demo)
+
+sync_api = pytest.importorskip('playwright.sync_api', reason='playwright is not installed: pip install playwright')
+chromium = os.environ.get('CHROMIUM') or shutil.which('chromium') or shutil.which('chromium-browser')
+pytestmark = pytest.mark.skipif(not chromium, reason='no chromium on this machine: apt-get install chromium, or name one in CHROMIUM')
+axe = Path(os.environ.get('AXE_CORE') or Path(__file__).parent.parent/'node_modules/axe-core/axe.min.js')
+switches = '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'.split()
+
+rng = np.random.default_rng(0)
+titles = [f'Movie {chr(65 + i%26)}{i}' for i in range(60)]
+factors, bias = rng.normal(0, .4, (60, 12)), rng.normal(0, .3, 60)
+mean, count = 3.5 + bias + rng.normal(0, .2, 60), rng.integers(3, 400, 60)
+xy, neighbors = factors[:, :2], np.argsort(((factors[:, None] - factors)**2).sum(-1), 1)[:, 1:6]
+curves = {wd: dict(train=np.linspace(1.2, .3 + wd*2, 6).tolist(), valid=np.linspace(1.3, .9 + (wd - .1)**2*4, 6).tolist()) for wd in (0, .01, .1, .3)}
+offset, reg = 3.5, 2.
+
+def demos():
+    return [one_hot_demo(), dot_product_demo(y_range=(0, 5.5)), y_range_demo(), weight_decay_demo(curves), descent_demo(),
+            bias_demo(titles, bias, mean, count), movie_map_demo(titles, xy, neighbors), rate_demo(titles, factors, bias, offset, reg)]
+kinds = [o.kind for o in demos()] if chromium else []
+
+def page_of(*widgets, head=''):
+    body = '<p>between</p>'.join(map(str, widgets))
+    return f'<!doctype html><html lang="en"><head><title>t</title><meta name="viewport" content="width=device-width">{head}</head><body><main><h1>Demonstrations</h1>{body}</main></body></html>'
+
+@pytest.fixture(scope='module')
+def browser():
+    with sync_api.sync_playwright() as p:
+        b = p.chromium.launch(executable_path=chromium, args=switches)
+        yield b
+        b.close()
+
+@pytest.fixture(scope='module')
+def context(browser):
+    "A browser context for each set of options: one serves many tests."
+    made = {}
+    def f(**options):
+        options = {'viewport': dict(width=900, height=1000), 'reduced_motion': 'reduce', **options}
+        key = str(sorted(options.items()))
+        if key not in made: made[key] = browser.new_context(**options)
+        return made[key]
+    return f
+
+@pytest.fixture
+def show(context):
+    "Open a page with widgets in it; at the end there must have been no error, and no request but for the page itself."
+    made, wrong = [], []
+    def f(*widgets, head='', **options):
+        page = context(**options).new_page()
+        made.append(page)
+        page.set_default_timeout(5000)
+        page.on('console', lambda m: wrong.append(m.text) if m.type in ('error', 'warning') else None)
+        page.on('pageerror', lambda e: wrong.append(str(e)))
+        page.on('request', lambda r: None if r.url.startswith(('data:', 'about:')) else wrong.append(f'request: {r.url}'))
+        page.set_content(page_of(*widgets, head=head))
+        return page
+    yield f
+    for o in made: o.close()
+    assert not wrong
+
+def state(page, n=0): return json.loads(page.locator('figure.cl-w').nth(n).get_attribute('data-state'))
+def sigmoid(x, low, high): return low + (high - low)/(1 + np.exp(-x))
+
+def drag(page, a, b):
+    page.mouse.move(*a); page.mouse.down(); page.mouse.move(*b, steps=4); page.mouse.up()
+
+
+# each demonstration against Python
+
+def test_one_hot(show):
+    matrix = rng.normal(0, 1, (6, 4))
+    page = show(one_hot_demo(matrix, index=2, names=list('abcdef')))
+    def right(i):
+        s = state(page)
+        assert (s['index'], s['multiplications'], s['by_zero']) == (i, 24, 20)
+        np.testing.assert_allclose(s['result'], np.eye(6)[i]@matrix)
+        assert page.locator('tr[aria-current]').inner_text().startswith(f'{i} {"abcdef"[i]}')
+    right(2)
+    page.keyboard.press('Tab'); page.keyboard.press('ArrowRight'); right(3)
+    page.keyboard.press('End'); right(5)
+    page.get_by_role('row').filter(has_text='1 b').click(); right(1)
+    assert page.get_by_role('slider').input_value() == '1'
+    page.get_by_role('button', name='Multiply row by row').click(); right(1)
+
+def test_one_hot_counts_row_by_row(show):
+    page = show(one_hot_demo(), reduced_motion='no-preference')
+    page.get_by_role('button', name='Multiply').press('Enter')
+    assert state(page)['multiplications'] == 0
+    page.wait_for_function("JSON.parse(document.querySelector('.cl-w').dataset.state).multiplications === 10")
+    page.get_by_role('button', name='Stop').press('Enter')
+    assert state(page)['multiplications'] == 40
+
+def test_dot_product(show):
+    movies = {'Up': (.5, -.2), 'Down': (-1, .3)}
+    page = show(dot_product_demo((.4, .8), movies, ('new', 'loud'), y_range=(.5, 5.5)))
+    def right():
+        s = state(page)
+        total = float(np.dot(s['user'], s['movie']))
+        np.testing.assert_allclose([*s['products'], s['sum'], s['rating']], [*np.multiply(s['user'], s['movie']), total, sigmoid(total, .5, 5.5)], atol=1e-9)
+        return s
+    assert right()['movie'] == [.5, -.2]
+    page.get_by_label('you: new').focus()
+    for _ in range(3): page.keyboard.press('ArrowLeft')
+    np.testing.assert_allclose(right()['user'], [.37, .8])
+    page.get_by_role('button', name='Down').press('Enter')
+    assert right()['movie'] == [-1, .3] and page.get_by_role('button', name='Down').get_attribute('aria-pressed') == 'true'
+    b = page.get_by_label('Movie: loud').bounding_box()
+    y = b['y'] + b['height']/2
+    drag(page, (b['x'] + 9 + .65*(b['width'] - 18), y), (b['x'] + b['width'] - 1, y))
+    assert right()['movie'] == [-1, 1] and 'a movie of yours' in page.locator('thead').inner_text()
+
+def test_y_range(show):
+    page = show(y_range_demo((0, 5.5), x=1))
+    def right():
+        s = state(page)
+        low, high, x = s['low'], s['high'], s['x']
+        grad = lambda x: (sigmoid(x + 1e-5, low, high) - sigmoid(x - 1e-5, low, high))/2e-5
+        np.testing.assert_allclose([s['prediction'], s['gradient']], [sigmoid(x, low, high), grad(x)], atol=1e-6)
+        assert s['out_of_reach'] == [r for r in range(1, 6) if not low < r < high]
+        for need, g in zip(s['needs'], s['gradients']):
+            if need is not None: assert abs(g - grad(need)) < 1e-6
+        return s
+    assert right()['out_of_reach'] == []
+    page.get_by_label('high').focus()
+    for _ in range(10): page.keyboard.press('ArrowLeft')
+    assert right()['high'] == 5 and state(page)['out_of_reach'] == [5]
+    assert 'Out of reach, at any x: 5.' in page.locator('.cl-note').inner_text()
+    page.get_by_label('x, the dot product').press('Home')
+    assert right()['x'] == -6
+    svg = page.locator('svg').first.bounding_box()
+    line = float(re.search(r'([\d.]+)', page.locator('svg line.alt').first.get_attribute('y1'))[0])  # the line of `low`
+    drag(page, (svg['x'] + 200, svg['y'] + line), (svg['x'] + 200, svg['y'] + line - 40))
+    assert right()['low'] > .5
+    page.mouse.click(svg['x'] + svg['width']/2, svg['y'] + 30)
+    assert abs(right()['x']) < 1
+
+def test_weight_decay(show):
+    page = show(weight_decay_demo(curves, wd=.01, optimum=2, curvature=.2))
+    def right(wd):
+        s = state(page)
+        assert (s['wd'], s['best']) == (wd, .1)
+        np.testing.assert_allclose([s['train'], s['valid'], s['gap']], [curves[wd]['train'][-1], curves[wd]['valid'][-1], curves[wd]['valid'][-1] - curves[wd]['train'][-1]])
+        w = np.linspace(-1, 3, 400_001)
+        assert abs(s['lowest'] - w[(.2*(w - 2)**2 + wd*w**2).argmin()]) < 1e-4
+    right(.01)
+    page.get_by_role('slider').press('ArrowRight'); right(.1)
+    svg = page.locator('svg').first.bounding_box()
+    page.mouse.click(svg['x'] + svg['width'] - 20, svg['y'] + 50); right(.3)
+    page.mouse.click(svg['x'] + 20, svg['y'] + 50); right(0)
+
+def test_descent(show):
+    table, wd = np.array([[5, np.nan, 1], [4, 5, np.nan], [1, 2, 5.]]), .01
+    w = descent_demo(table, list('abc'), list('xyz'), wd=wd, lr=.1, steps=30)
+    data = json.loads(re.search(r'json">(.*?)</script>', w.source, re.S)[1])
+    def after(steps, lr=.1):
+        P, Q, known = np.array(data['user_factors']), np.array(data['movie_factors']), ~np.isnan(table)
+        for _ in range(steps):
+            err = np.where(known, P@Q.T - table, 0)*2/known.sum()
+            P, Q = P - lr*(err@Q + 2*wd*P), Q - lr*(err.T@P + 2*wd*Q)
+        return P@Q.T, ((P@Q.T - table)[known]**2).mean()
+    page = show(w)
+    def right(steps):
+        s, (y, loss) = state(page), after(steps)
+        assert s['steps'] == steps
+        np.testing.assert_allclose(s['predictions'], y, atol=1e-9)
+        assert abs(s['loss'] - loss) < 1e-9
+    right(0)
+    for _ in range(2): page.get_by_role('button', name='Step', exact=True).press('Space')
+    page.get_by_role('button', name='Step', exact=True).click(); right(3)
+    page.get_by_role('button', name='30 steps').click(); right(33)  # with reduced motion, at once
+    shown = float(page.locator('tbody tr').nth(0).locator('.cl-blank span').first.inner_text())
+    assert abs(shown - after(33)[0][0, 1]) < .051
+    page.get_by_role('button', name='Reset').press('Enter'); right(0)
+    page.get_by_label('Learning rate').press('End')
+    for _ in range(3): page.get_by_role('button', name='30 steps').click() if state(page)['loss'] else None
+    assert (state(page)['loss'] is None) == (not after(90, .4)[1] < 1e6)
+
+def test_descent_plays_and_diverges(show):
+    page = show(descent_demo(steps=5), reduced_motion='no-preference')
+    page.get_by_role('button', name='Play').click()
+    page.wait_for_function("(s => s.steps === 5 && !s.running)(JSON.parse(document.querySelector('.cl-w').dataset.state))")
+    page = show(descent_demo(lr=5.))
+    page.get_by_role('button', name='100 steps').click()
+    assert state(page)['loss'] is None and page.get_by_role('button', name='Step', exact=True).is_disabled()
+    assert 'learning rate is too large' in page.locator('.cl-note').inner_text()
+
+def test_bias(show):
+    page = show(bias_demo(titles, bias, mean, count))
+    order = bias.argsort()
+    def right(i):
+        s = state(page)
+        assert s['title'] == titles[i] and s['rank'] == list(order).index(i) + 1
+        np.testing.assert_allclose([s['bias'], s['mean']], [bias[i], mean[i]], atol=1e-5)
+        assert f'“{titles[i]}”: bias {bias[i]:.2f}'.replace('-', '−') in page.locator('.cl-note').inner_text()
+    right(order[-1])
+    page.get_by_role('slider').press('Home'); right(order[0])
+    page.get_by_role('slider').press('ArrowRight'); right(order[1])
+    box = page.get_by_role('combobox')
+    box.press_sequentially('movie c')
+    found = [i for i, t in enumerate(titles) if 'movie c' in t.lower()]
+    assert page.get_by_role('option').all_inner_texts() == [titles[i] for i in found]
+    box.press('ArrowDown'); box.press('Enter'); right(found[1])
+    box.fill('D3'); page.get_by_role('option').first.click(); right(3)
+    box.fill('zzz'); assert page.get_by_role('option').inner_text() == 'No such title'
+    box.press('Escape'); assert page.get_by_role('option').count() == 0
+    at = page.locator('.cl-cloud circle').nth(int(order[30])).bounding_box()
+    page.mouse.move(at['x'] + at['width']/2, at['y'] + at['height']/2); right(order[30])
+
+def test_movie_map(show):
+    page = show(movie_map_demo(titles, xy, neighbors, index=4))
+    def right(i): assert state(page)['title'] == titles[i] and state(page)['neighbors'] == [titles[j] for j in neighbors[i]]
+    right(4)
+    box = page.get_by_role('combobox')
+    box.fill('Movie H7'); box.press('Enter'); right(7)
+    assert state(page)['zoom'] == 2
+    page.get_by_role('button', name=titles[neighbors[7][0]], exact=True).press('Enter'); right(neighbors[7][0])
+    page.get_by_role('button', name='Show all').click()
+    assert state(page)['zoom'] == 1
+    the_map = page.get_by_role('application')
+    the_map.press('+'); the_map.press('ArrowRight')
+    assert state(page)['zoom'] > 1 and state(page)['center'][0] > .5
+    before, b = state(page)['center'], the_map.bounding_box()
+    drag(page, (b['x'] + 300, b['y'] + 200), (b['x'] + 400, b['y'] + 200))
+    assert state(page)['center'][0] < before[0]
+    the_map.press('0')
+    out = int(np.argmax(xy[:, 0]))  # the rightmost dot stands alone enough to click
+    at = page.locator('.cl-cloud circle').nth(out).bounding_box()
+    page.mouse.click(at['x'] + at['width']/2, at['y'] + at['height']/2); right(out)
+    page.keyboard.down('Control'); page.mouse.wheel(0, -200); page.keyboard.up('Control')
+    page.wait_for_function("JSON.parse(document.querySelector('.cl-w').dataset.state).zoom > 1")
+
+def fold_in(rated, factors=factors, y_range=None, prior=np.zeros(13)):
+    "User factors with bias behind them, and the prediction for every movie, by ridge regression."
+    q = np.c_[factors, np.ones(len(factors))]
+    i, r = list(rated), np.array(list(rated.values()), float)
+    if y_range: r = np.log((r - y_range[0])/(y_range[1] - r))
+    x = prior + np.linalg.solve(q[i].T@q[i] + reg*np.eye(13), q[i].T@(r - offset - bias[i] - q[i]@prior))
+    z = offset + bias + q@x
+    return x, sigmoid(z, *y_range) if y_range else z
+
+def check_fold_in(page, rated, **options):
+    s = state(page)
+    assert dict(map(tuple, s['ratings'])) == rated
+    user, exact = fold_in(rated, **options)
+    assert np.abs(s['predictions'] - exact).max() < 1e-3 and np.abs([*s['user'], s['user_bias']] - user).max() < 1e-3
+    same = fold_in(rated, factors=factors.astype('<f2').astype(float), **options)[1]
+    np.testing.assert_allclose(s['predictions'], same, atol=2e-6)  # biases travel with six digits
+    best = sorted(set(range(60)) - set(rated), key=lambda i: -s['predictions'][i])[:10]
+    assert s['top'] == [titles[i] for i in best]
+    first = page.get_by_role('list', name='Recommendations').get_by_role('listitem').first.inner_text().split()
+    assert first[-1] == f'{exact[best[0]]:.1f}'
+
+def star(page, i, r): return page.get_by_role('radiogroup', name=titles[i], exact=True).get_by_role('radio', name=str(r))
+
+def test_rate(show):
+    page = show(rate_demo(titles, factors, bias, offset, reg))
+    check_fold_in(page, {})
+    star(page, 0, 5).click(); check_fold_in(page, {0: 5})
+    star(page, 3, 1).press('Space'); check_fold_in(page, {0: 5, 3: 1})
+    page.keyboard.press('ArrowRight'); check_fold_in(page, {0: 5, 3: 2})
+    page.get_by_role('button', name='Other movies').press('Enter')
+    assert star(page, 0, 5).is_checked() and star(page, 1, 1).count() == 0
+    box = page.get_by_role('combobox')
+    box.fill('Movie O40'); box.press('Enter')
+    page.keyboard.press('Tab')  # on from the first star of the movie just found
+    star(page, 40, 4).click(); check_fold_in(page, {0: 5, 3: 2, 40: 4})
+    page.get_by_role('button', name='Clear the rating of Movie A0').click(); check_fold_in(page, {3: 2, 40: 4})
+    page.get_by_role('button', name='Clear all').click(); check_fold_in(page, {})
+
+def test_rate_many_with_range_and_prior(show):
+    prior, y_range = np.linspace(-.2, .3, 13), (0, 5.5)
+    page = show(rate_demo(titles, factors, bias, offset, reg, y_range=y_range, prior=prior))
+    rated = {i: 1 + i%5 for i in range(10)}
+    for i, r in rated.items(): star(page, i, r).check(force=True)
+    check_fold_in(page, rated, y_range=y_range, prior=prior)
+
+
+# what all of them owe to every reader
+
+@pytest.fixture(scope='module')
+def all_demos(): return demos()
+
+def test_many_on_one_page(show, all_demos):
+    before = set(show(Widget('', '', '')).evaluate('Object.keys(window)'))
+    page = show(*all_demos, *all_demos)
+    assert page.locator('figure[data-ready][data-state]').count() == 16
+    assert set(page.evaluate('Object.keys(window)')) - before == {'collabLesson'}
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(o => o.id)")
+    assert len(ids) == len(set(ids))
+    first = state(page, 0)
+    page.get_by_role('slider').nth(0).press('End')
+    assert state(page, 0) != first and state(page, 8) == first  # the same demonstration again keeps its own state
+    page.evaluate("document.querySelectorAll('script:not([type])').forEach(o => { const s = document.createElement('script'); s.text = o.text; document.body.append(s) })")
+    assert page.locator('.cl-body > :first-child').count() == 16  # running the scripts again changes nothing
+    late = page.evaluate("html => { const d = document.createElement('div'); d.innerHTML = html; document.body.append(d); collabLesson.mount(); return !!d.querySelector('figure').dataset.state }", str(all_demos[0]))
+    assert late  # Jupyter adds outputs to a page that runs already
+
+@pytest.mark.parametrize('width', [900, 375])
+def test_nothing_moves_or_scrolls_sideways(show, all_demos, width):
+    still = [Widget(o.kind, re.sub(r'<script>.*', '', o.source, flags=re.S), o.fact) for o in all_demos]
+    size = dict(viewport=dict(width=width, height=1000))
+    heights = "[...document.querySelectorAll('.cl-body')].map(o => o.getBoundingClientRect().height)"
+    page = show(*all_demos, **size)
+    assert page.evaluate(heights) == show(*still, **size).evaluate(heights)
+    assert page.evaluate('document.documentElement.scrollWidth') <= width
+    inside = "[...document.querySelectorAll('.cl-body')].every(b => [...b.querySelectorAll('button, input, table, svg')].every(o => o.getBoundingClientRect().right <= b.getBoundingClientRect().right))"
+    assert page.evaluate(inside)
+
+def test_without_javascript(show, all_demos):
+    page = show(*all_demos, java_script_enabled=False)
+    for o, body in zip(all_demos, page.locator('.cl-body').all()): assert body.is_visible() and body.inner_text() == o.fact == repr(o)
+
+def background(page): return page.locator('figure.cl-w').evaluate('o => getComputedStyle(o).backgroundColor')
+
+def test_theme(show):
+    light, dark = 'rgb(255, 255, 255)', 'rgb(25, 28, 34)'
+    for scheme, color in (('light', light), ('dark', dark)):
+        page = show(y_range_demo(), color_scheme=scheme)
+        assert background(page) == color
+        for mark in ("document.documentElement.dataset.bsTheme = '{}'", "document.body.className = 'quarto-{}'"):
+            for mode, want in (('dark', dark), ('light', light)):
+                page.evaluate(mark.format(mode))
+                if 'quarto' in mark: page.evaluate("delete document.documentElement.dataset.bsTheme")
+                assert background(page) == want, (scheme, mark, mode)
+
+@pytest.mark.parametrize('kind', kinds)
+def test_focus_is_seen_and_controls_have_names(show, all_demos, kind):
+    page = show(all_demos[kinds.index(kind)])
+    n = 0
+    while True:
+        page.keyboard.press('Tab')
+        name, outline = page.evaluate("""(() => { const o = document.activeElement, e = o.type === 'radio' ? o.nextSibling : o
+            return [o === document.body ? null : o.labels?.[0]?.textContent || o.getAttribute('aria-label') || o.textContent, getComputedStyle(e).outlineStyle] })()""")
+        if name is None or n > 40: break
+        n += 1
+        assert name.strip() and outline == 'solid', (name, outline)
+    assert 1 <= n <= 40
+
+@pytest.mark.skipif(not axe.is_file(), reason='no axe-core: npm install axe-core, or name its axe.min.js in AXE_CORE')
+@pytest.mark.parametrize('scheme, width', [('light', 900), ('dark', 375)])
+def test_axe(show, all_demos, scheme, width):
+    page = show(*all_demos, color_scheme=scheme, viewport=dict(width=width, height=1000), head='<style>html{color-scheme:light dark}</style>')
+    page.evaluate(axe.read_text(encoding='utf-8'))
+    page.get_by_role('radio', name='4').nth(1).check(force=True)
+    found = page.evaluate("axe.run().then(r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact)).map(v => [v.id, v.nodes.map(n => n.html.slice(0, 200) + ' ' + n.failureSummary)]))")
+    assert found == []
+
+def test_touch(show):
+    page = show(rate_demo(titles, factors, bias, offset, reg), one_hot_demo(), has_touch=True, viewport=dict(width=375, height=900))
+    star(page, 2, 4).tap(force=True); check_fold_in(page, {2: 4})
+    page.get_by_role('row').filter(has_text='0.61').tap()
+    assert state(page, 1)['index'] == 4
+
+def test_live_region_tells(show):
+    page = show(one_hot_demo())
+    page.get_by_role('slider').press('ArrowLeft')
+    page.wait_for_function("document.querySelector('[role=status]').textContent.startsWith('row 2: the product made 40')")
+
+def test_a_title_cannot_break_out(show):
+    bad = '</script><b id="bad">&amp;<!--'
+    page = show(dot_product_demo(movies={bad: (1, 0, 0)}), bias_demo([bad]*3, [1, 2, 3], [1, 2, 3]), movie_map_demo([bad]*3, np.eye(3)[:, :2], [[1], [2], [0]]))
+    assert page.locator('#bad').count() == 0 and page.get_by_role('button', name=bad).first.is_visible()
+
+def test_words_stay_when_a_script_fails(browser):
+    w = one_hot_demo()
+    page = browser.new_page()
+    page.set_content(page_of(Widget(w.kind, w.source.replace('"factors":[[', '"factors":[null,['), w.fact)))
+    assert page.locator('.cl-body').inner_text() == w.fact
+    page.close()
+
+def test_small():
+    assert len(asset('widget.js')) + len(asset('widget.css')) < 20_000
+    for o in demos(): assert len(str(o)) < 32_000, (o.kind, len(str(o)))
+    big = rate_demo([f'A title of a usual length {i}' for i in range(300)], rng.normal(0, .3, (300, 50)), rng.normal(0, 1, 300))
+    assert len(str(big)) < 100_000
+
+def test_tensors_and_frames_are_welcome():
+    import pandas as pd, torch
+    assert str(one_hot_demo(torch.ones(3, 2, requires_grad=True))) == str(one_hot_demo([[1, 1]]*3))
+    frame = pd.DataFrame([[5, None], [1, 2.]], index=[7, 8], columns=['Up', 'Heat'])
+    assert repr(descent_demo(frame)).startswith('2 users, 2 movies, 3 ratings.') and '7 and “Heat”' in repr(descent_demo(frame))
+
+@pytest.mark.parametrize('make, says', [
+    (lambda: one_hot_demo([[1, 2]]), '2 to 12 rows'),
+    (lambda: one_hot_demo([['a', 'b']]*2), 'must hold numbers'),
+    (lambda: one_hot_demo(names=['a']), '1 row names for 8 rows'),
+    (lambda: dot_product_demo(movies={}), 'one movie or more'),
+    (lambda: dot_product_demo([1]*7, {'A': [1]*7}, 'abcdefg'), 'show 6 or fewer'),
+    (lambda: dot_product_demo(y_range=(5, 5)), 'low below high'),
+    (lambda: y_range_demo(ratings=[3]), '2 to 10 different'),
+    (lambda: y_range_demo(x=9), 'between -6 and 6'),
+    (lambda: weight_decay_demo({-1: {}, 0: {}}), 'must not be negative'),
+    (lambda: weight_decay_demo({0: {'train': [1]}, 1: {}}), "must have 'train' and 'valid'"),
+    (lambda: weight_decay_demo(curves, curvature=0), 'must be positive'),
+    (lambda: descent_demo(n_factors=4), 'must be 1, 2 or 3'),
+    (lambda: descent_demo(lr=0), 'must be positive'),
+    (lambda: bias_demo(['a'], [1, 2], [1, 2]), '1 title names for 2 titles'),
+    (lambda: movie_map_demo(['a'], [[1, 2, 3]]), 'must have 2 columns'),
+    (lambda: movie_map_demo(['a', 'b'], [[1, 2], [3, 4]], [[1]]), 'neighbors has 1 rows'),
+    (lambda: rate_demo(titles, factors*1e6, bias), 'ends at 65504'),
+    (lambda: rate_demo(titles, factors, bias, prior=[0]), '12 factors and a bias need 13'),
+    (lambda: rate_demo(titles, factors, bias, show=31), 'between 1 and half'),
+])
+def test_bad_input_is_named(make, says):
+    with pytest.raises(ValueError, match=re.escape(says)): make()
