@@ -115,6 +115,10 @@ class FactorModel(Module):
     def _check_fitted(self):
         if not hasattr(self, 'mean'): raise RuntimeError(f'This {type(self).__name__} has not seen ratings yet; call fit first.')
 
+    def _check_scale(self, r):
+        if self.y_range is not None and (r.min()<self.y_range[0] or r.max()>self.y_range[1]):
+            raise ValueError(f'Ratings go from {r.min():g} to {r.max():g}, beyond y_range={tuple(self.y_range)}, to which predictions are clipped. Pass a y_range that holds them, or None.')
+
     def _clip(self, x): return x if self.y_range is None else x.clamp(*self.y_range)
 
     def _raw(self, u, m): return self.mean + self.user_bias[u] + self.movie_bias[m] + (self.user_factors[u]*self.movie_factors[m]).sum(-1)
@@ -193,6 +197,7 @@ class ALS(FactorModel):
     ): # the model itself; `losses` holds the objective after every half-sweep
         "Fit to ratings; raises what `as_triples` raises, and ValueError where reg=0 leaves more unknowns than ratings. If interrupted, the last finished sweep stays"
         u,m,r = as_triples(users, movies, ratings, n_users, n_movies)
+        self._check_scale(r)
         device, k = pick_device(device), self.n_factors
         u,m,r = u.to(device), m.to(device), r.to(device)
         n_users, n_movies = n_users or u.max().item()+1, n_movies or m.max().item()+1

@@ -172,7 +172,7 @@ def window_keys(
     seconds # length of a window
 )->torch.Tensor: # (n,) int64
     "One number for each person and window"
-    return users*10**9 + torch.div(times, seconds, rounding_mode='floor')
+    return users*2**40 + torch.div(times, seconds, rounding_mode='floor')
 
 class Windows:
     "One small effect per group of ratings"
@@ -286,6 +286,7 @@ class BayesianMF(FactorModel):
         "Sample; raises what `as_triples` raises, and ValueError for features or times that do not fit. Ctrl-C keeps the draws made so far"
         u,m,r = as_triples(users, movies, ratings, n_users, n_movies)
         n_users, n_movies = n_users or u.max().item()+1, n_movies or m.max().item()+1
+        self._check_scale(r)
         device = pick_device(device)
         u,m,r = u.to(device), m.to(device), r.to(device)
         uf, mf = ([self._check_features(f, n, name).to(device)] if f is not None else []
@@ -320,9 +321,9 @@ class BayesianMF(FactorModel):
         return f
 
     def _check_times(self, times, n):
-        t = torch.as_tensor(np.array(times))
+        t = times if torch.is_tensor(times) else torch.as_tensor(np.array(times))
         if t.shape!=(n,): raise ValueError(f'times has shape {tuple(t.shape)}; ({n},) is needed, one for each pair.')
-        if not t.isfinite().all(): raise ValueError('times must be finite numbers of seconds.')
+        if not t.isfinite().all() or (t<0).any(): raise ValueError('times must be finite numbers of seconds, none below 0.')
         return t.long()
 
     def moments(self,

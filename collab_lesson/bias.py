@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['bias_baseline', 'DotProductBias']
 
-# %% ../nbs/07_bias.ipynb #cell-2
+# %% ../nbs/07_bias.ipynb #cell-3
 import numpy as np, pandas as pd, torch
 from fastai.collab import Embedding, Module
 from .dot_product import check_pairs, check_sizes
 from .sigmoid_range import check_y_range, sigmoid_range
 
-# %% ../nbs/07_bias.ipynb #cell-5
+# %% ../nbs/07_bias.ipynb #cell-6
 def bias_baseline(
     ratings,   # training ratings, a DataFrame with the three columns below
     user_name='user', item_name='title', rating_name='rating',
@@ -25,7 +25,7 @@ def bias_baseline(
     bu = damped(ratings[rating_name]-mu-ratings[item_name].map(bi), ratings[user_name])
     return lambda df: (mu + df[user_name].map(bu).fillna(0) + df[item_name].map(bi).fillna(0)).to_numpy(float)
 
-# %% ../nbs/07_bias.ipynb #cell-10
+# %% ../nbs/07_bias.ipynb #cell-11
 class DotProductBias(Module):
     "Dot product plus a bias for the user and one for the movie, squeezed into `y_range` (Koren, Bell & Volinsky, 2009)"
     def __init__(self,

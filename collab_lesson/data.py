@@ -7,7 +7,7 @@ __all__ = ['palette', 'RATINGS_SHA256', 'MOVIES_SHA256', 'WHEEL', 'WHEEL_SHA256'
            'load_ratings', 'load_movies', 'load_users', 'split_ratings', 'load_split', 'check_ratings', 'pick_device',
            'lesson_dls', 'encode', 'decode', 'synthetic_factors', 'synthetic_ratings']
 
-# %% ../nbs/01_data.ipynb #cell-2
+# %% ../nbs/01_data.ipynb #cell-3
 import difflib, hashlib, os, shutil, socket, subprocess, sys, tempfile, warnings, zipfile
 from contextlib import contextmanager
 from functools import partial
@@ -23,7 +23,7 @@ from fastcore.xdg import xdg_cache_home
 # pandas 3 lends fastai read-only arrays; fastai only reads them
 warnings.filterwarnings('ignore', message='The given NumPy array is not writable')
 
-# %% ../nbs/01_data.ipynb #cell-5
+# %% ../nbs/01_data.ipynb #cell-6
 palette = '#0072B2 #E69F00 #009E73 #D55E00 #CC79A7 #56B4E9 #000000 #F0E442'.split() # Okabe & Ito, 2008
 
 def book_style():
@@ -33,7 +33,7 @@ def book_style():
         'axes.grid': True, 'grid.alpha': .25, 'axes.axisbelow': True, 'figure.figsize': (6.5, 3.6), 'figure.dpi': 110,
         'figure.constrained_layout.use': True, 'font.size': 10, 'legend.frameon': False})
 
-# %% ../nbs/01_data.ipynb #cell-8
+# %% ../nbs/01_data.ipynb #cell-9
 RATINGS_SHA256 = '06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490' # of u.data
 MOVIES_SHA256  = '6b5da7e2c3b17b7fbc435ad535fa83af8539de00b1ce8c13229b88d73248369b' # of the table that `load_movies` returns
 WHEEL, WHEEL_SHA256 = 'recbole==1.2.1', '9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407'
@@ -51,7 +51,7 @@ def _find(folder, names):
         if f.is_file() and not f.is_symlink(): return f
     raise FileNotFoundError(f'no {" or ".join(names)} there')
 
-# %% ../nbs/01_data.ipynb #cell-10
+# %% ../nbs/01_data.ipynb #cell-11
 def _ratings_bytes(folder):
     "The bytes of u.data, from either layout"
     f = _find(folder, _needed[0])
@@ -86,7 +86,7 @@ def _verify(folder):
     _find(folder, _needed[2])
     return Path(folder)
 
-# %% ../nbs/01_data.ipynb #cell-12
+# %% ../nbs/01_data.ipynb #cell-13
 @contextmanager
 def _timeout(seconds):
     "A time-out for sockets that are opened without one"
@@ -117,7 +117,7 @@ def _from_wheel(tmp, timeout):
         for _,name in _needed: (Path(tmp)/name).write_bytes(z.read(f'recbole/dataset_example/ml-100k/{name}'))
     return tmp
 
-# %% ../nbs/01_data.ipynb #cell-13
+# %% ../nbs/01_data.ipynb #cell-14
 def _store(folder, cache):
     "Copy the expected files of `folder` aside, verify, and rename into place"
     cache.parent.mkdir(parents=True, exist_ok=True)
@@ -163,7 +163,7 @@ def fetch_movielens(
         f'By hand: download {URLs.ML_100k} in a browser, unpack it, and set COLLAB_LESSON_DATA to the folder with u.data and '
         'u.item in it (or pass that folder as `path`).')
 
-# %% ../nbs/01_data.ipynb #cell-19
+# %% ../nbs/01_data.ipynb #cell-20
 def load_ratings(
     path=None,     # folder as for `fetch_movielens`
     titles=False   # add a `title` column?
@@ -176,7 +176,7 @@ def load_ratings(
     if titles: df['title'] = df.movie.map(_read_movies(folder).set_index('movie').title)
     return df
 
-# %% ../nbs/01_data.ipynb #cell-24
+# %% ../nbs/01_data.ipynb #cell-25
 def load_movies(
     path=None   # folder as for `fetch_movielens`
 )->pd.DataFrame: # 1,682 rows: movie, title, year (missing for one), genres (names joined by |)
@@ -191,7 +191,7 @@ def load_users(
     names = ['user', 'age', 'gender', 'occupation', 'zip_code']
     return pd.read_csv(f, sep='|' if f.name=='u.user' else '\t', names=names, skiprows=int(f.name!='u.user'), dtype={'zip_code': str})
 
-# %% ../nbs/01_data.ipynb #cell-42
+# %% ../nbs/01_data.ipynb #cell-43
 def split_ratings(
     ratings,       # DataFrame in the order of its file, or just its number of rows
     valid_pct=.2,  # share of rows to hold out, between 0 and 1; the share that the original notes used
@@ -204,7 +204,7 @@ def split_ratings(
     rows = np.random.default_rng(seed).permutation(n)
     return rows[n_valid:], rows[:n_valid]
 
-# %% ../nbs/01_data.ipynb #cell-50
+# %% ../nbs/01_data.ipynb #cell-51
 def load_split(
     name,          # 'u1' to 'u5' (five-fold), 'ua' or 'ub' (ten ratings of each person held out)
     path=None      # folder as for `fetch_movielens`
@@ -219,7 +219,7 @@ def load_split(
     read = lambda part: pd.read_csv(folder/f'{name}.{part}', sep='\t', header=None, usecols=[0,1]).itertuples(index=False, name=None)
     return tuple(np.array([row[o] for o in read(part)]) for part in ('base', 'test'))
 
-# %% ../nbs/01_data.ipynb #cell-54
+# %% ../nbs/01_data.ipynb #cell-55
 def check_ratings(
     ratings,              # DataFrame, one row per opinion
     scale=(1,5),          # lowest and highest rating that may occur; None for no limits
@@ -245,7 +245,7 @@ def check_ratings(
     if not pd.api.types.is_numeric_dtype(ratings[rating_name]): complain(rating_name, 'are text; convert them with pd.to_numeric', r.notna())
     return ratings
 
-# %% ../nbs/01_data.ipynb #cell-61
+# %% ../nbs/01_data.ipynb #cell-62
 def pick_device(
     device='auto'   # 'auto', or a name that PyTorch knows, such as 'cpu' or 'cuda:1'
 )->torch.device:
@@ -271,7 +271,7 @@ def lesson_dls(
                        y_block=TransformBlock(), splits=(list(map(int, train)), list(map(int, valid))))
     return to.dataloaders(bs=bs, device=pick_device(device))
 
-# %% ../nbs/01_data.ipynb #cell-69
+# %% ../nbs/01_data.ipynb #cell-70
 def _closest(name, names, n=3):
     "The known names most like `name`"
     numbers = [o for o in names if isinstance(o, Real)]
@@ -313,7 +313,7 @@ def decode(
     plain = lambda o: o.item() if hasattr(o, 'item') else o # fastai stores ids as NumPy's 16-bit integers
     return [(plain(u[a]), plain(i[b])) for a,b in x.tolist()]
 
-# %% ../nbs/01_data.ipynb #cell-74
+# %% ../nbs/01_data.ipynb #cell-75
 def synthetic_factors(
     n_users, n_items, # rows of the two tables
     seed=42, n_factors=5

@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['one_hot', 'one_hot_lookup', 'Lookup', 'lookup_cost']
 
-# %% ../nbs/03_embedding.ipynb #cell-2
+# %% ../nbs/03_embedding.ipynb #cell-3
 from numbers import Integral
 import numpy as np, pandas as pd, torch
 from torch.utils.benchmark import Timer
 
-# %% ../nbs/03_embedding.ipynb #cell-11
+# %% ../nbs/03_embedding.ipynb #cell-12
 def one_hot(idx, # index (int), list, or integer tensor of any shape, each entry in 0…n-1
             n:int, # number of classes, at least 1
            )->torch.Tensor: # uint8, the shape of `idx` with a last axis of `n`; call `.float()` to multiply with it
@@ -26,14 +26,14 @@ def one_hot(idx, # index (int), list, or integer tensor of any shape, each entry
     if bad.numel(): raise IndexError(f"index {bad[0]} is out of range for {n} classes; use 0 to {n-1}")
     return (idx[..., None] == torch.arange(n, device=idx.device)).byte()
 
-# %% ../nbs/03_embedding.ipynb #cell-18
+# %% ../nbs/03_embedding.ipynb #cell-19
 def one_hot_lookup(idx, # index (int), list, or integer tensor of any shape
                    weight, # table, (n, n_factors)
                   )->torch.Tensor: # rows of `weight`, the shape of `idx` with a last axis of n_factors
     "Rows of `weight` by a matrix product with one-hot vectors; raises what `one_hot` raises"
     return one_hot(idx, len(weight)).to(weight) @ weight # .to(weight): its dtype and device
 
-# %% ../nbs/03_embedding.ipynb #cell-30
+# %% ../nbs/03_embedding.ipynb #cell-31
 class Lookup(torch.autograd.Function):
     "Rows of a table by index, with the gradient written by hand: `Lookup.apply(idx, weight)`"
     @staticmethod
@@ -47,7 +47,7 @@ class Lookup(torch.autograd.Function):
         idx, = ctx.saved_tensors
         return None, grad.new_zeros(ctx.size).index_put((idx,), grad, accumulate=True) # accumulate: add, never overwrite
 
-# %% ../nbs/03_embedding.ipynb #cell-37
+# %% ../nbs/03_embedding.ipynb #cell-38
 def lookup_cost(n_rows=(100, 316, 1_000, 3_162, 10_000, 31_623, 100_000, 316_228, 1_000_000), # numbers of table rows to try
                 n_factors:int=50, # columns of the table; 50 as in the lesson
                 bs:int=64, # indices per lookup; 64 as in the lesson

@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['crosstab', 'plot_crosstab']
 
-# %% ../nbs/02_latent_factors.ipynb #cell-2
+# %% ../nbs/02_latent_factors.ipynb #cell-3
 from numbers import Integral
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 
-# %% ../nbs/02_latent_factors.ipynb #cell-23
+# %% ../nbs/02_latent_factors.ipynb #cell-24
 def crosstab(ratings, # DataFrame with columns user, movie, rating; a column title, if there, names the movies
              n_users:int=6, # rows: the users with the most ratings; few enough to read
              n_movies:int=6, # columns: the movies with the most ratings
@@ -30,7 +30,7 @@ def crosstab(ratings, # DataFrame with columns user, movie, rating; a column tit
     if 'title' in ratings: ct.columns = ratings.drop_duplicates('movie').set_index('movie').title.reindex(movies)
     return ct
 
-# %% ../nbs/02_latent_factors.ipynb #cell-29
+# %% ../nbs/02_latent_factors.ipynb #cell-30
 def plot_crosstab(ct, # DataFrame as from `crosstab`: users × movies, NaN for blanks
                   pred=None, # predictions of the same shape (nested lists, array or DataFrame), in stars
                   ax=None, # matplotlib axes; default: a new figure

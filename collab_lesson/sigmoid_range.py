@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['sigmoid_range', 'check_y_range', 'DotProductWithRange']
 
-# %% ../nbs/06_sigmoid_range.ipynb #cell-2
+# %% ../nbs/06_sigmoid_range.ipynb #cell-3
 import math, torch
 from fastai.collab import Embedding, Module
 from .dot_product import check_pairs, check_sizes
 
-# %% ../nbs/06_sigmoid_range.ipynb #cell-5
+# %% ../nbs/06_sigmoid_range.ipynb #cell-6
 def sigmoid_range(
     x,  # tensor of any shape and size of number
     lo, # the value that very negative numbers approach
@@ -19,7 +19,7 @@ def sigmoid_range(
     "Sigmoid of `x`, stretched from (0,1) to (lo,hi); as `fastai.layers.sigmoid_range`"
     return torch.sigmoid(x)*(hi-lo) + lo
 
-# %% ../nbs/06_sigmoid_range.ipynb #cell-12
+# %% ../nbs/06_sigmoid_range.ipynb #cell-13
 def check_y_range(
     y_range # (lowest, highest) prediction, or None for no limits
 ):
@@ -30,7 +30,7 @@ def check_y_range(
     if not (math.isfinite(lo) and math.isfinite(hi)): raise ValueError(f'y_range={y_range!r} must be finite.')
     if lo>=hi: raise ValueError(f'y_range={y_range!r} must have its lower end first, such as (0, 5.5).')
 
-# %% ../nbs/06_sigmoid_range.ipynb #cell-14
+# %% ../nbs/06_sigmoid_range.ipynb #cell-15
 class DotProductWithRange(Module):
     "`DotProduct` with its predictions squeezed into `y_range`"
     def __init__(self,

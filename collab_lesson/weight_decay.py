@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['sweep_weight_decay']
 
-# %% ../nbs/08_weight_decay.ipynb #cell-2
+# %% ../nbs/08_weight_decay.ipynb #cell-3
 import pandas as pd
 from fastai.torch_core import set_seed
 from .training import Run, fit
 
-# %% ../nbs/08_weight_decay.ipynb #cell-15
+# %% ../nbs/08_weight_decay.ipynb #cell-16
 def sweep_weight_decay(
     make_model,  # function without arguments that returns a fresh model
     dls,         # DataLoaders, as for `fit`

@@ -2,9 +2,13 @@
 import functools, os, subprocess, sys
 from pathlib import Path
 
-import pytest
+os.environ['OMP_NUM_THREADS'] = '1' # for the processes that tests start: models this small gain nothing from threads, and lose much where cores are busy
+
+import pytest, torch
 from fastcore.xdg import xdg_cache_home
 from collab_lesson import data
+
+torch.set_num_threads(1)            # and for this one
 
 root = Path(__file__).resolve().parent.parent
 
@@ -40,5 +44,5 @@ def in_wheel_layout(folder, dest):
 
 def python(code, *args, **env):
     "Start Python on `code` with `args` and these environment variables, in a process of its own"
-    return subprocess.Popen([sys.executable, '-c', code, *map(str, args)], env=os.environ | {k: str(v) for k,v in env.items()},
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, '-P', '-c', code, *map(str, args)], env=os.environ | {k: str(v) for k,v in env.items()},
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

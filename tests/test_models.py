@@ -1,6 +1,7 @@
 "The lookup, every model of the notes and the training loop: on bad input, as properties, and against fastai."
 import math
 
+import common  # sets the number of threads
 import numpy as np, pandas as pd, pytest, torch
 from fastai.collab import CollabDataLoaders, Learner, MSELossFlat
 from fastai.torch_core import set_seed
@@ -36,7 +37,7 @@ def tables(draw):
 def test_lookup_equals_one_hot(o):
     "…in value and in gradient: by matrix product, by index, by our own autograd function, and by PyTorch's layer"
     idx,table = o
-    upstream = torch.arange(idx.numel()*table.shape[1], dtype=table.dtype).reshape(*idx.shape, -1) + 1
+    upstream = torch.arange(idx.numel()*table.shape[1], dtype=table.dtype).reshape(*idx.shape, table.shape[1]) + 1
     ways = dict(one_hot=one_hot_lookup, index=lambda i,w: w[i], own=Lookup.apply, layer=torch.nn.functional.embedding)
     values, grads = {}, {}
     for name,f in ways.items():
@@ -179,14 +180,23 @@ def test_order_changes_between_epochs_and_follows_the_seed(dls):
     set_seed(1); c = rows(dls.train)
     assert a!=b and sorted(a)==sorted(b) and a==c
 
-def test_loaders_keep_what_the_stock_ones_know(stock, dls, capsys):
-    assert dls.classes is stock.classes or {k: list(v) for k,v in dls.classes.items()}=={k: list(v) for k,v in stock.classes.items()}
+def test_loaders_keep_what_the_stock_ones_know(stock, dls, monkeypatch):
+    assert {k: list(v) for k,v in dls.classes.items()}=={k: list(v) for k,v in stock.classes.items()}
     assert len(dls.train_ds)==len(stock.train_ds) and dls.bs==stock.bs and dls.device==stock.device
     x,y = dls.one_batch()
     sx,sy = stock.one_batch()
     assert (x.shape, x.dtype, y.shape, y.dtype)==(sx.shape, sx.dtype, sy.shape, sy.dtype)
-    dls.show_batch(max_n=2)
-    assert 'title' in capsys.readouterr().out
+    shown = []
+    monkeypatch.setattr('fastai.tabular.core.display_df', shown.append)
+    dls.show_batch()
+    assert len(shown[0])==10==len(shown[0].astype({'user': int}).merge(ratings, on=['user', 'title', 'rating']))
+
+def test_drawing_with_replacement(stock):
+    dls = tensor_dls(stock, replace=True)
+    got = rows(dls.train)
+    assert len(got)==len(dls.train)*32==1280 and set(got)<={*zip(stock.train_ds.items.user, stock.train_ds.items.title)}
+    assert .55 < len(set(got))/1280 < .7, 'the share of n things that n draws reach is 1-1/e = .63'
+    assert len(set(rows(dls.valid)))==len(stock.valid_ds)
 
 @pytest.mark.parametrize('bad', [dict(bs=0), dict(bs=-1), dict(bs=1.5), dict(device='nonsense')])
 def test_tensor_dls_refuses(stock, bad):
@@ -310,8 +320,8 @@ def test_sweep_refuses(dls, bad, msg):
 @given(st.integers(4, 400), st.floats(1e-5, 1))
 def test_one_cycle_goes_up_once_and_down_once(n, lr):
     lrs,moms = one_cycle(n, lr)
-    top = math.ceil(n*.25)
-    assert len(lrs)==len(moms)==n and lrs[0]==pytest.approx(lr/25) and lrs.max()<=lr*(1+1e-9)
+    top = lrs.argmax()
+    assert len(lrs)==len(moms)==n and lrs[0]==pytest.approx(lr/25) and lrs.max()<=lr*(1+1e-9) and abs(top-n*.25)<=1
     assert (np.diff(lrs[:top+1])>=-1e-12).all() and (np.diff(lrs[top:])<=1e-12).all()
     assert (np.diff(moms[:top+1])<=1e-12).all() and (np.diff(moms[top:])>=-1e-12).all() and .85-1e-9<=moms.min() and moms.max()<=.95+1e-9
 

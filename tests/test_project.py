@@ -109,14 +109,14 @@ def test_imports_run_down_the_table_of_contents(path):
 
 @pytest.mark.parametrize('path', notebooks, **by_name)
 def test_imports_are_in_cells_of_their_own(path):
-    "nbdev runs cells that import something, and not the ones before them, when it documents a page"
-    top, mixed, imports = True, [], (ast.Import, ast.ImportFrom)
-    for c in nbformat.read(path, 4).cells:
-        if c.cell_type == 'markdown': top = top and not re.search('^## ', c.source, re.M)
-        elif c.cell_type == 'code' and not top and not book.directives(c) & {'export', 'exports', 'hide'}:
-            tree = ast.parse(python(c))
-            found = [o for o in ast.walk(tree) if isinstance(o, imports)]
-            if found and not all(isinstance(o, imports) for o in tree.body): mixed.append(ast.unparse(found[0]))
+    "To document a page, nbdev runs the cells that import or export something, without the cells between them"
+    all_run, mixed, imports = True, [], (ast.Import, ast.ImportFrom)
+    for c in code_cells(path):
+        if book.directives(c) & {'default_exp', 'export', 'exports'}: continue
+        tree = ast.parse(python(c))
+        found = [o for o in ast.walk(tree) if isinstance(o, imports)]
+        if not found: all_run = False
+        elif not all_run and not all(isinstance(o, imports) for o in tree.body): mixed.append(ast.unparse(found[0]))
     assert mixed == [], 'move these to the top of the chapter'
 
 def test_every_module_has_its_notebook():

@@ -48,7 +48,7 @@ def execute(*names):
             if cell.cell_type == 'code': cell.outputs = tidy(cell.outputs)
             elif 'colab.research' in cell.source:
                 cell.source = re.sub(r'about \d+ s to run', f'about {secs} s to run', cell.source)
-                cell.source = re.sub(r'/github/[^"]*(?=/nbs/)', f"/github/{cfg['user']}/{cfg['repo']}/blob/{cfg['branch']}", cell.source)
+                cell.source = re.sub(r'/github/[^"]*(?=/nbs/)', '/github/{user}/{repo}/blob/{branch}'.format(**cfg), cell.source)
         nbformat.write(nb, path)
         subprocess.run(['nbdev_clean', '--fname', str(path)], check=True)
         print(f'{secs} s', flush=True)
@@ -56,8 +56,8 @@ def execute(*names):
 
 def stamp(body):
     "A comment that tells whether README.md still is what `make readme` wrote, from the index.ipynb there is now"
-    made_from = (nbs/cfg['readme_nb']).read_bytes() + body.encode()
-    return f"<!-- made from {cfg['nbs_path']}/{cfg['readme_nb']} by `make readme`, do not edit: {hashlib.sha256(made_from).hexdigest()[:12]} -->\n"
+    made_from = hashlib.sha256((nbs/cfg['readme_nb']).read_bytes() + body.encode()).hexdigest()
+    return f"<!-- made from {cfg['nbs_path']}/{cfg['readme_nb']} by `make readme`, do not edit: {made_from[:12]} -->\n"
 
 def readme_is_fresh():
     body, _, last = (root/'README.md').read_text(encoding='utf-8').rpartition('<!-- made from')
@@ -65,8 +65,8 @@ def readme_is_fresh():
 
 def html_table(s):
     "A table in HTML, such as a DataFrame's, as Markdown"
-    rows = [[html.unescape(re.sub(r'<[^>]+>', '', c)).strip().replace('|', r'\|') for c in re.findall(r'<t[hd]\b[^>]*>(.*?)</t[hd]>', r, re.S)]
-            for r in re.findall(r'<tr\b.*?</tr>', s, re.S)]
+    def text(cell): return html.unescape(re.sub(r'<[^>]+>', '', cell)).strip().replace('|', r'\|')
+    rows = [[text(c) for c in re.findall(r'<t[hd]\b[^>]*>(.*?)</t[hd]>', r, re.S)] for r in re.findall(r'<tr\b.*?</tr>', s, re.S)]
     rows.insert(1, ['---'] * len(rows[0]))
     return '\n'.join(f"| {' | '.join(r)} |" for r in rows)
 
@@ -110,14 +110,17 @@ def readme():
 
 def docs():
     "The site, in the folder that settings.ini names"
-    if quarto: return subprocess.run(['nbdev_docs'], check=True)
+    if quarto:
+        subprocess.run(['nbdev_docs'], check=True)
+        if not readme_is_fresh(): readme()  # nbdev_docs writes one of its own when index.ipynb is newer
+        return
     from nbdev.quarto import refresh_quarto_yml
     from nbdev.serve import proc_nbs
     refresh_quarto_yml()
     out = root/cfg['doc_path']
     with tempfile.TemporaryDirectory() as tmp:
         src = Path(tmp)/'book'
-        shutil.copytree(proc_nbs(), src)
+        shutil.copytree(proc_nbs(force=True), src)  # afresh: a renamed chapter leaves no page behind
         for f in [*src.glob('*.ipynb'), *src.glob('*.yml')]:  # Quarto names a page by its front matter, smalldocs by its file
             text = re.sub(r'output-file: [\w.]+\\n', '', f.read_text(encoding='utf-8'))
             f.write_text(re_chapter.sub(r'\1.ipynb', text), encoding='utf-8')
