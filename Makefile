@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 OMP_NUM_THREADS ?= 1
 export OMP_NUM_THREADS
 
-.PHONY: help install lesson test test-gpu notebook execute readme docs docs-serve bench clean
+.PHONY: help install lesson test test-gpu notebook execute badges readme docs docs-serve book bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -51,18 +51,24 @@ notebook: $(READY)  ## open the book in Jupyter Lab
 execute: $(READY)  ## run all notebooks in order and save their outputs (some: make execute ARGS="07_bias 08_weight_decay")
 	@$(BIN)/python tools/book.py execute $(ARGS)
 
+badges: $(READY)  ## write every badge, and the cell that installs the library on Colab, from settings.ini
+	@$(BIN)/python tools/book.py badges
+
 readme: $(READY)  ## write README.md from nbs/index.ipynb
 	@$(BIN)/python tools/book.py readme
 
 docs: $(READY)  ## build the site into _docs (with Quarto where it is installed, otherwise with smalldocs)
 	@$(BIN)/python tools/book.py docs
 
-docs-serve: docs  ## build the site and show it at http://localhost:8000
-	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _docs
+docs-serve: docs  ## build the site and show it at http://localhost:8000 (another port: make docs-serve PORT=8001)
+	@$(BIN)/python tools/book.py serve $(PORT)
+
+book: $(READY)  ## the whole book in one HTML file that needs no network (and an EPUB, where Quarto is installed)
+	@$(BIN)/python tools/book.py book
 
 bench: $(READY)  ## time our training beside stock fastai, in one run
 	@$(BIN)/python benchmarks/lesson_speed.py $(ARGS)
 
 clean:  ## remove what the other targets made, but for .venv and the data
-	rm -rf runs _docs _proc nbs/nbdev.yml build dist *.egg-info .pytest_cache .hypothesis
+	rm -rf runs _docs _proc _shots nbs/nbdev.yml build dist *.egg-info .pytest_cache .hypothesis
 	find . -path ./$(VENV) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -exec rm -rf {} +

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/90_all.ipynb #cell-2
+# %% ../nbs/90_all.ipynb #cell-3
 from fastai.collab import *
 from fastai.tabular.all import *
 

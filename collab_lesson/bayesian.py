@@ -6,16 +6,16 @@
 __all__ = ['draw_gaussian', 'draw_wishart', 'Prior', 'draw_normal_wishart', 'Features', 'history_features', 'table_features',
            'Side', 'window_keys', 'Windows', 'Gibbs', 'BayesianMF']
 
-# %% ../nbs/16_bayesian.ipynb #cell-2
+# %% ../nbs/16_bayesian.ipynb #cell-3
 import json, math
 from dataclasses import dataclass
 import numpy as np, pandas as pd, torch
-from .als import FactorModel, Grouped, as_rows, as_triples, ones_first
+from .als import FactorModel, Grouped, as_rows, as_triples, few_threads, ones_first
 from .data import pick_device
 from .dot_product import check_sizes
 from .sigmoid_range import check_y_range
 
-# %% ../nbs/16_bayesian.ipynb #cell-5
+# %% ../nbs/16_bayesian.ipynb #cell-6
 def draw_gaussian(
     prec, # (n,d,d) precisions, positive definite
     lin,  # (n,d) precision times mean
@@ -27,7 +27,7 @@ def draw_gaussian(
     half = torch.linalg.solve_triangular(L, lin[...,None], upper=False)
     return torch.linalg.solve_triangular(L.mT, half + z, upper=True)[...,0]
 
-# %% ../nbs/16_bayesian.ipynb #cell-9
+# %% ../nbs/16_bayesian.ipynb #cell-10
 def draw_wishart(
     inv_scale, # (d,d) inverse of the scale matrix, float64
     df,        # degrees of freedom, at least d
@@ -41,7 +41,7 @@ def draw_wishart(
     LA = L@A
     return LA@LA.T
 
-# %% ../nbs/16_bayesian.ipynb #cell-12
+# %% ../nbs/16_bayesian.ipynb #cell-13
 @dataclass
 class Prior:
     "What is believed before any rating; weak on purpose"
@@ -65,7 +65,7 @@ def draw_normal_wishart(
     mu = draw_gaussian((n+prior.kappa)*prec[None], (n*prec@mean)[None], gen)[0]
     return mu.float(), prec.float()
 
-# %% ../nbs/16_bayesian.ipynb #cell-16
+# %% ../nbs/16_bayesian.ipynb #cell-17
 class Features:
     "Vectors of features, whose sum shifts the prior mean of the rows that have them"
     def __init__(self,
@@ -94,7 +94,7 @@ class Features:
         V, d = self.vectors.double(), len(prec)
         self.prec = draw_wishart(V.T@V + prior.scatter*torch.eye(d, dtype=V.dtype, device=V.device), (prior.df or d)+len(V), gen, rng).float()
 
-# %% ../nbs/16_bayesian.ipynb #cell-20
+# %% ../nbs/16_bayesian.ipynb #cell-21
 def history_features(
     rows, partners, # (n_ratings,) row numbers of one side and of the other
     n, n_partners   # rows of the two tables
@@ -120,7 +120,7 @@ def table_features(
     res[as_rows(rows, n, 'rows')] = torch.as_tensor(values)
     return res
 
-# %% ../nbs/16_bayesian.ipynb #cell-24
+# %% ../nbs/16_bayesian.ipynb #cell-25
 class Side:
     "People or films: their vectors, the Gaussian they come from, and how to draw both"
     def __init__(self,
@@ -165,7 +165,7 @@ class Side:
             o.draw((self.table-self.mu-effects)[self.seen], self.prec, self.prior, self.gen, self.rng)
             effects = effects + o.effect
 
-# %% ../nbs/16_bayesian.ipynb #cell-28
+# %% ../nbs/16_bayesian.ipynb #cell-29
 def window_keys(
     users,  # (n,) row numbers
     times,  # (n,) seconds
@@ -195,7 +195,7 @@ class Windows:
         a,b = self.prior.window
         self.prec = self.rng.gamma(a+self.n/2, 1/(b+self.effect.square().sum().item()/2))
 
-# %% ../nbs/16_bayesian.ipynb #cell-30
+# %% ../nbs/16_bayesian.ipynb #cell-31
 class Gibbs:
     "The state of a Gibbs sampler for matrix factorization, and one sweep over it"
     def __init__(self,
@@ -252,7 +252,7 @@ class Gibbs:
         self.users.draw_prior()
         self.movies.draw_prior()
 
-# %% ../nbs/16_bayesian.ipynb #cell-44
+# %% ../nbs/16_bayesian.ipynb #cell-45
 class BayesianMF(FactorModel):
     "Matrix factorization with biases by Gibbs sampling (Salakhutdinov & Mnih, 2008), side information optional"
     def __init__(self,
@@ -298,8 +298,11 @@ class BayesianMF(FactorModel):
                 keys,rows = window_keys(u, self._check_times(times, len(r)).to(device), seconds).unique(return_inverse=True)
                 tables[f'window_keys_{i}'] = keys
                 windows.append(rows)
-        g = Gibbs(u, m, r, n_users, n_movies, self.n_factors, uf, mf, windows, self.noise_df, prior, self.seed)
-        draws = []
+        with few_threads(len(r)): self._sample(tables, callback, u, m, r, n_users, n_movies, self.n_factors, uf, mf, windows, self.noise_df, prior, self.seed)
+        return self
+
+    def _sample(self, tables, callback, *args):
+        g, draws = Gibbs(*args), []
         try:
             for sweep in range(self.n_sweeps):
                 g.sweep()
@@ -310,9 +313,8 @@ class BayesianMF(FactorModel):
             if not draws: raise
             print(f'Interrupted in sweep {sweep+1} of {self.n_sweeps}; the {len(draws)} draws made so far are kept.')
         U, M, noise, *effects, spread = (torch.stack(o) for o in zip(*draws))
-        tables.update(user_draws=U, movie_draws=M, noise_draws=noise, window_spread=spread.mean(0).to(device), **{f'window_draws_{i}': o for i,o in enumerate(effects)})
+        tables.update(user_draws=U, movie_draws=M, noise_draws=noise, window_spread=spread.mean(0).to(U.device), **{f'window_draws_{i}': o for i,o in enumerate(effects)})
         self._set(mean=g.mean, user_factors=U[-1,:,1:], movie_factors=M[-1,:,1:], user_bias=U[:,:,0].mean(0), movie_bias=M[:,:,0].mean(0), **tables)
-        return self
 
     def _check_features(self, f, n, name):
         f = torch.as_tensor(f).float()
@@ -332,9 +334,11 @@ class BayesianMF(FactorModel):
     )->tuple: # three (n,) tensors: mean, variance of what we do not know, variance of the noise
         "What the draws say about a rating: its mean, not clipped, and the two parts of its variance"
         self._check_fitted()
-        u,m = as_rows(users, len(self.user_bias)), as_rows(movies, len(self.movie_bias), 'movies')
+        u,m = as_rows(users, self.user_draws.shape[1]), as_rows(movies, self.movie_draws.shape[1], 'movies')
         if len(u)!=len(m): raise ValueError(f'{len(u)} users do not pair with {len(m)} movies.')
-        u,m = u.to(self.mean.device), m.to(self.mean.device)
+        with few_threads(len(u)): return self._moments(u.to(self.mean.device), m.to(self.mean.device), times)
+
+    def _moments(self, u, m, times):
         windows, unseen = [], torch.zeros(len(u), device=u.device)
         for i,spread in enumerate(self.window_spread):
             effects, keys = getattr(self, f'window_draws_{i}'), getattr(self, f'window_keys_{i}')

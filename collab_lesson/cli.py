@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['recipes', 'commands', 'Recipe', 'lesson_table', 'lesson_plot', 'run', 'data', 'main']
 
-# %% ../nbs/91_cli.ipynb #cell-2
+# %% ../nbs/91_cli.ipynb #cell-3
 import json, math, os, sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from .sigmoid_range import DotProductWithRange
 from .bias import DotProductBias
 from .custom_embedding import DotProductBiasCustom
 
-# %% ../nbs/91_cli.ipynb #cell-5
+# %% ../nbs/91_cli.ipynb #cell-6
 @dataclass
 class Recipe:
     "One training of the lesson"
@@ -41,7 +41,7 @@ recipes = {o.name: o for o in [
     Recipe('DotProductBiasCustom-wd', DotProductBiasCustom, wd=.1, notes=(.8536,)),
     Recipe('DotProductBiasCustom-wd-once', DotProductBiasCustom, wd=.1, replace=False)]}
 
-# %% ../nbs/91_cli.ipynb #cell-6
+# %% ../nbs/91_cli.ipynb #cell-7
 def _train(recipe, dls, seed, epochs, done):
     "The `Run` of one recipe and seed; `done` holds those there are already"
     if recipe.after:
@@ -78,18 +78,19 @@ def lesson_plot(
     from matplotlib.lines import Line2D
     book_style()
     if ax is None: ax = plt.subplots(figsize=(9, 5))[1]
-    mean = pd.DataFrame(records).groupby(['model', 'epoch'], sort=False)[['train_loss', 'valid_loss']].mean()
+    mean, last = pd.DataFrame(records).groupby(['model', 'epoch'], sort=False)[['train_loss', 'valid_loss']].mean(), 0
     for (name,g),color,marker in zip(mean.groupby('model', sort=False), palette, 'os^Dv<>'):
-        x = g.index.get_level_values('epoch')+1
+        before = recipes[name].after if name in recipes else None # a continued model starts where the other one ended
+        x = g.index.get_level_values('epoch')+1 + (mean.loc[before].index.max()+1 if before in mean.index else 0)
+        last = max(last, max(x))
         ax.plot(x, g.valid_loss, '-', marker=marker, ms=5, color=color, label=name)
         ax.plot(x, g.train_loss, '--', marker=marker, ms=4, mfc='white', color=color, alpha=.7)
-    first = ax.legend(title='model', loc='upper left', bbox_to_anchor=(1, 1))
-    ax.add_artist(first)
-    ax.legend(handles=[Line2D([], [], color='gray', ls=ls, label=l) for ls,l in [('-', 'validation'), ('--', 'training')]], loc='lower left', bbox_to_anchor=(1, 0))
-    ax.set(xlabel='epochs', ylabel='mean squared error', xticks=sorted(x), title='Where a dashed line falls and the solid one rises, the model over-fits')
+    ax.figure.legend(title='model', loc='outside right upper')
+    ax.legend(handles=[Line2D([], [], color='gray', ls=ls, label=l) for ls,l in [('-', 'validation'), ('--', 'training')]], loc='upper right')
+    ax.set(xlabel='epochs', ylabel='mean squared error', xticks=range(1, last+1), title='Where a dashed line falls and the solid one rises, the model over-fits')
     return ax
 
-# %% ../nbs/91_cli.ipynb #cell-8
+# %% ../nbs/91_cli.ipynb #cell-9
 @call_parse
 def run(
     models:Param('recipes to train, by name; "all" for every one', str, nargs='+')=('all',),
@@ -105,11 +106,14 @@ def run(
     names = [n for o in ([models] if isinstance(models, str) else models) for n in o.split(',') if n]
     unknown = [o for o in names if o not in recipes and o!='all']
     if unknown or not names: raise ValueError(f'unknown model {", ".join(unknown) or "(none)"}; choose from all, {", ".join(recipes)}.')
-    if 'all' in names: names = list(recipes)
+    names = [o for o in recipes if o in names or 'all' in names] # each once, in the order of the lesson
     device, out = pick_device(device), Path(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out/'lesson.json').open('a').close()
+        for f in (out/'lesson.json', out/'lesson.png'): # may we write it? do not leave an empty one behind
+            new = not f.exists()
+            f.open('a').close()
+            if new: f.unlink()
     except OSError as e: raise ValueError(f'cannot write to {out}: {e.strerror}.') from None
     # Batches this small gain nothing from a second thread, and lose much when threads compete for cores
     if device.type=='cpu': torch.set_num_threads(1)
@@ -118,7 +122,6 @@ def run(
     for seed in range(42, 42+seeds):
         dls, done = {o: tensor_dls(base, replace=o) for o in (True, False)}, {}
         for name in names:
-            if name in done and any(recipes[o].after==name for o in names): continue
             print(f'\n{name}, seed {seed}')
             r = done[name] = _train(recipes[name], dls, seed, epochs, done)
             print(r)
@@ -137,7 +140,7 @@ def run(
     print('\n' + lesson_table(records).to_string(index=False) + '\n\n"notes": the last validation loss that the original notes print. '
           f'Written: {out/"lesson.json"} and {out/"lesson.png"}.')
 
-# %% ../nbs/91_cli.ipynb #cell-13
+# %% ../nbs/91_cli.ipynb #cell-14
 @call_parse
 def data(
     path:str=None  # folder with the files; default: COLLAB_LESSON_DATA, the cache, or a download
@@ -152,7 +155,7 @@ def data(
           f'ratings per person {r.user.value_counts().min()} to {r.user.value_counts().max()}, per film {r.movie.value_counts().min()} to {r.movie.value_counts().max()}\n'
           'Citation: Harper & Konstan (2015), The MovieLens datasets, doi:10.1145/2827872. The data may not be redistributed.')
 
-# %% ../nbs/91_cli.ipynb #cell-16
+# %% ../nbs/91_cli.ipynb #cell-17
 commands = dict(run=run, data=data)
 
 def main():

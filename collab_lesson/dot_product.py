@@ -5,18 +5,20 @@
 # %% auto #0
 __all__ = ['check_sizes', 'check_pairs', 'DotProduct', 'predict']
 
-# %% ../nbs/04_dot_product.ipynb #cell-2
+# %% ../nbs/04_dot_product.ipynb #cell-3
+from numbers import Integral
+
 import torch
 from fastai.collab import Embedding, Module
 from .data import encode
 
-# %% ../nbs/04_dot_product.ipynb #cell-23
+# %% ../nbs/04_dot_product.ipynb #cell-24
 def check_sizes(
     **sizes # name=value, each a whole number above 0
 ):
     "Raise ValueError that names the size which is not a whole number above 0"
     for name,v in sizes.items():
-        if isinstance(v, bool) or not isinstance(v, int) or v<1: raise ValueError(f'{name}={v!r} must be a whole number above 0.')
+        if isinstance(v, bool) or not isinstance(v, Integral) or v<1: raise ValueError(f'{name}={v!r} must be a whole number above 0.')
 
 def check_pairs(
     x,        # (bs,2) integer tensor: row numbers of user and movie
@@ -33,7 +35,7 @@ def check_pairs(
     for name,lo,hi,n in [('user', u0, u1, n_users), ('movie', m0, m1, n_movies)]:
         if lo<0 or hi>=n: raise IndexError(f'{name} row {lo if lo<0 else hi} does not exist; the table has {n} rows, 0 to {n-1}.')
 
-# %% ../nbs/04_dot_product.ipynb #cell-25
+# %% ../nbs/04_dot_product.ipynb #cell-26
 class DotProduct(Module):
     "Predict a rating as the dot product of a user's and a movie's latent factors (Koren, Bell & Volinsky, 2009)"
     def __init__(self,
@@ -51,7 +53,7 @@ class DotProduct(Module):
         movies = self.movie_factors(x[:,1])
         return (users * movies).sum(dim=1)
 
-# %% ../nbs/04_dot_product.ipynb #cell-30
+# %% ../nbs/04_dot_product.ipynb #cell-31
 def predict(
     model,    # any model of this book: takes (n,2) row numbers, returns n ratings
     dls,      # the DataLoaders it was trained on, for their names

@@ -21,10 +21,9 @@ def sigmoid_range(
 
 # %% ../nbs/06_sigmoid_range.ipynb #cell-13
 def check_y_range(
-    y_range # (lowest, highest) prediction, or None for no limits
+    y_range # (lowest, highest) prediction
 ):
-    "Raise ValueError unless `y_range` is None or two finite numbers, the lower one first"
-    if y_range is None: return
+    "Raise ValueError unless `y_range` is two finite numbers, the lower one first"
     try: lo,hi = map(float, y_range)
     except (TypeError, ValueError): raise ValueError(f'y_range={y_range!r} must be two numbers, such as (0, 5.5).') from None
     if not (math.isfinite(lo) and math.isfinite(hi)): raise ValueError(f'y_range={y_range!r} must be finite.')

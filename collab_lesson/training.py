@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['one_cycle', 'TensorDataLoader', 'tensor_dls', 'lesson_learner', 'smooth_losses', 'Run', 'valid_loss', 'fit']
 
-# %% ../nbs/05_training.ipynb #cell-2
+# %% ../nbs/05_training.ipynb #cell-3
 import math, sys, time
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +19,7 @@ from fastprogress.fastprogress import progress_bar
 from .data import pick_device
 from .dot_product import check_sizes
 
-# %% ../nbs/05_training.ipynb #cell-16
+# %% ../nbs/05_training.ipynb #cell-17
 def one_cycle(
     n_steps,       # steps in the whole training
     lr,            # learning rate at the top
@@ -35,7 +35,7 @@ def one_cycle(
         return np.where(pct<pct_start, cos(a, b, up), cos(b, c, down))
     return anneal(lr/start, lr, lr/end), anneal(*moms)
 
-# %% ../nbs/05_training.ipynb #cell-20
+# %% ../nbs/05_training.ipynb #cell-21
 class TensorDataLoader(TabDataLoader):
     "A fastai loader that holds the whole table as tensors on its device, and slices batches from them"
     def __init__(self,
@@ -73,7 +73,7 @@ def tensor_dls(
     loaders = [TensorDataLoader(dl.dataset, bs=bs or dl.bs, shuffle=dl.shuffle, drop_last=dl.drop_last, device=device, replace=replace) for dl in dls.loaders]
     return DataLoaders(*loaders, path=dls.path, device=device)
 
-# %% ../nbs/05_training.ipynb #cell-32
+# %% ../nbs/05_training.ipynb #cell-33
 _fused = partial(OptimWrapper, opt=torch.optim.AdamW, betas=(.9,.99), eps=1e-5, fused=True)
 
 def _spared(model):
@@ -91,7 +91,7 @@ def lesson_learner(
     if 'opt_func' not in kwargs and not _spared(model): kwargs['opt_func'] = _fused
     return Learner(dls, model, loss_func=loss_func, **kwargs)
 
-# %% ../nbs/05_training.ipynb #cell-35
+# %% ../nbs/05_training.ipynb #cell-36
 def smooth_losses(
     losses,   # one per batch
     beta=.98  # weight of the past; fastai's
@@ -103,7 +103,7 @@ def smooth_losses(
         res[i] = s/(1-beta**(i+1))
     return res
 
-# %% ../nbs/05_training.ipynb #cell-37
+# %% ../nbs/05_training.ipynb #cell-38
 @dataclass
 class Run:
     "What `fit` returns: the model, one row per epoch, and the loss of every batch"
@@ -139,7 +139,7 @@ class Run:
         ax.legend()
         return ax
 
-# %% ../nbs/05_training.ipynb #cell-39
+# %% ../nbs/05_training.ipynb #cell-40
 def _check_finite(losses, first):
     "Raise at the first loss that is not finite; `first` is the step of losses[0]"
     vals = torch.stack(losses)

@@ -1,7 +1,8 @@
-"The tools behind `make execute`, `make readme` and `make docs`."
+"The tools behind `make execute`, `make badges`, `make readme`, `make docs` and `make book`."
 import hashlib, html, os, re, shutil, subprocess, sys, tempfile, time
 from configparser import ConfigParser
 from pathlib import Path
+import pages
 
 root = Path(__file__).resolve().parent.parent
 ini = ConfigParser(delimiters=['=']); ini.read(root/'settings.ini', encoding='utf-8')
@@ -46,9 +47,8 @@ def execute(*names):
         secs = max(1, round(time.time() - start))
         for cell in nb.cells:
             if cell.cell_type == 'code': cell.outputs = tidy(cell.outputs)
-            elif 'colab.research' in cell.source:
-                cell.source = re.sub(r'about \d+ s to run', f'about {secs} s to run', cell.source)
-                cell.source = re.sub(r'/github/[^"]*(?=/nbs/)', '/github/{user}/{repo}/blob/{branch}'.format(**cfg), cell.source)
+            elif pages.colab in cell.source: cell.source = re.sub(r'about \d+ s to run', f'about {secs} s to run', cell.source)
+        pages.refresh(nb, path.stem, cfg)
         nbformat.write(nb, path)
         subprocess.run(['nbdev_clean', '--fname', str(path)], check=True)
         print(f'{secs} s', flush=True)
@@ -80,6 +80,9 @@ def to_markdown(path):
     alt = {}
     for i,c in enumerate(nb.cells):
         if c.cell_type != 'code': continue
+        if any('class="cl-w"' in o.get('data', {}).get('text/html', '') for o in c.outputs):  # a demonstration: GitHub runs no script
+            nb.cells[i] = nbformat.v4.new_markdown_cell(f'**[Rate them here]({site}/)**: the page answers at once.')
+            continue
         if m := re.search(r'^#\|\s*fig-alt:\s*"(.*)"', c.source, re.M): alt[str(i)] = m[1]
         if re.search(r'^#\|\s*echo:\s*false', c.source, re.M): c.source = ''
         c.source = re.sub(r'^#\|.*\n?', '', c.source, flags=re.M)
@@ -102,37 +105,108 @@ def readme():
         md = (root/'README.md').read_text(encoding='utf-8')
     else: md = to_markdown(nbs/cfg['readme_nb'])
     md = re.sub(r'(\]\(|href=")(?:\d\d_)?(\w+)\.(?:ipynb|html)(?=[#)"])', rf'\1{site}/\2.html', md)
-    md = re.sub(r'(\]\(|src=")(\w+\.svg)', rf'\1{cfg["nbs_path"]}/\2', md)
+    md = re.sub(r'(\]\(|src=")(\w+\.(?:svg|png))', rf'\1{cfg["nbs_path"]}/\2', md)
     md = re.sub(r'\n{3,}', '\n\n', md).strip() + '\n\n'
     (root/'README.md').write_text(md + stamp(md), encoding='utf-8')
     print('wrote README.md')
 
 
-def docs():
-    "The site, in the folder that settings.ini names"
-    if quarto:
-        subprocess.run(['nbdev_docs'], check=True)
-        if not readme_is_fresh(): readme()  # nbdev_docs writes one of its own when index.ipynb is newer
-        return
+def badges(*names):
+    "Write the badge of every notebook, and the cell that installs the library on Colab, from settings.ini"
+    import nbformat
+    for path in [nbs/f'{Path(o).stem}.ipynb' for o in names] or sorted(nbs.glob('*.ipynb')):
+        nb = nbformat.read(path, 4)
+        if not pages.refresh(nb, path.stem, cfg): continue
+        nbformat.write(nb, path)
+        subprocess.run(['nbdev_clean', '--fname', str(path)], check=True)
+        print(f'{path.stem}: new badge')
+
+
+out = root/cfg['doc_path']
+made = out/'.made-from'  # a hash of everything that the site is made from
+
+def fingerprint():
+    files = [o for folder in (nbs, root/cfg['lib_path'], root/'tools') for o in folder.rglob('*') if o.is_file() and o.name != 'nbdev.yml']
+    files = sorted(o for o in files if '__pycache__' not in o.parts and '.ipynb_checkpoints' not in o.parts)
+    h = hashlib.sha256(f'{bool(quarto)}'.encode())
+    for o in [root/'settings.ini', root/'_quarto.yml', *files]: h.update(o.name.encode() + o.read_bytes())
+    return h.hexdigest()
+
+def docs(option=''):
+    "The site, in the folder that settings.ini names: nbdev processes the notebooks, Quarto or smalldocs makes the pages"
+    now = fingerprint()
+    if option == '--if-changed' and made.exists() and made.read_text() == now: return
     from nbdev.quarto import refresh_quarto_yml
     from nbdev.serve import proc_nbs
     refresh_quarto_yml()
-    out = root/cfg['doc_path']
+    # nbdev warns of cells that import and do something else. tests/test_project.py allows them only where that is right.
+    os.environ['PYTHONWARNINGS'] = 'ignore:Found cells containing imports:UserWarning'
     with tempfile.TemporaryDirectory() as tmp:
         src = Path(tmp)/'book'
         shutil.copytree(proc_nbs(force=True), src)  # afresh: a renamed chapter leaves no page behind
-        for f in [*src.glob('*.ipynb'), *src.glob('*.yml')]:  # Quarto names a page by its front matter, smalldocs by its file
-            text = re.sub(r'output-file: [\w.]+\\n', '', f.read_text(encoding='utf-8'))
-            f.write_text(re_chapter.sub(r'\1.ipynb', text), encoding='utf-8')
-            f.rename(src/re_chapter.sub(r'\1.ipynb', f.name))
-        subprocess.run(['smalldocs', 'render', str(src)], check=True)
+        pages.prepare(src, cfg)
+        if quarto: subprocess.run(['quarto', 'render', '--no-cache', '--no-execute'], cwd=src, check=True)
+        else: smalldocs(src)
+        pages.finish(src/out.name, nbs, cfg)
         shutil.rmtree(out, ignore_errors=True)
         shutil.move(src/out.name, out)
+    made.write_text(now)
     print(f'wrote {out.name}/index.html')
+    if not readme_is_fresh(): print(f"README.md is older than {cfg['readme_nb']}: run `make readme`")
+
+def smalldocs(src):
+    "Give smalldocs what it expects: files named as their pages, and no key that only Quarto reads"
+    import yaml
+    for f in [*src.glob('*.ipynb'), *src.glob('*.yml'), *src.glob('*.qmd')]:  # Quarto names a page by its front matter, smalldocs by its file
+        text = re.sub(r'output-file: [\w.]+\\n', '', f.read_text(encoding='utf-8'))
+        f.write_text(re_chapter.sub(r'\1.ipynb', text), encoding='utf-8')
+        f.rename(src/re_chapter.sub(r'\1.ipynb', f.name))
+    toc = yaml.safe_load((src/'_quarto.yml').read_text(encoding='utf-8'))
+    for part,key in [('website', 'reader-mode'), ('html', 'html-math-method'), ('html', 'respect-user-color-scheme')]:  # pages.py does these for smalldocs
+        (toc['format']['html'] if part == 'html' else toc[part]).pop(key)
+    (src/'_quarto.yml').write_text(yaml.safe_dump(toc, sort_keys=False, allow_unicode=True), encoding='utf-8')
+    subprocess.run(['smalldocs', 'render', str(src)], check=True)
+
+def book():
+    "One file with everything inside and, where Quarto is, an EPUB"
+    docs('--if-changed')
+    path = pages.one_file(out, cfg)
+    print(f'wrote {path.relative_to(root)}, {path.stat().st_size/1e6:.1f} MB')
+    if not quarto: return print('No EPUB: that takes Quarto, whose Pandoc writes it.')
+    subprocess.run(['quarto', 'pandoc', str(path), '--from', 'html', '--to', 'epub3', '--toc', '--split-level', '1', '--metadata', f"title={cfg['title']}",
+                    '--metadata', f"author={cfg['author']}", '--metadata', 'lang=en', '--output', str(path.with_suffix('.epub'))], check=True)
+    print(f"wrote {path.with_suffix('.epub').relative_to(root)}")
+
+def server(port=0):
+    "A server of the site as GitHub Pages would serve it: under the same path, and with the 404 page"
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+    base = cfg['doc_baseurl']
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *args): pass
+        def do_GET(self):
+            if self.path.split('?')[0].split('#')[0] in ('/', base):
+                self.send_response(302); self.send_header('Location', f'{base}/'); self.end_headers()
+            else: super().do_GET()
+        def translate_path(self, path): return super().translate_path(path[len(base):] if path.startswith(f'{base}/') else '/no such page')
+        def send_error(self, code, message=None, explain=None):
+            body = (out/'404.html').read_bytes()
+            self.send_response(code); self.send_header('Content-Type', 'text/html'); self.send_header('Content-Length', str(len(body))); self.end_headers()
+            if self.command != 'HEAD': self.wfile.write(body)
+    return ThreadingHTTPServer(('127.0.0.1', port), lambda *args: Handler(*args, directory=str(out)))
+
+def serve(port='8000'):
+    "Show the site on this machine"
+    import webbrowser
+    s = server(int(port))
+    address = f"http://localhost:{s.server_port}{cfg['doc_baseurl']}/"
+    print(f'{address}  (Ctrl-C ends it)')
+    webbrowser.open(address)
+    try: s.serve_forever()
+    except KeyboardInterrupt: pass
 
 
 if __name__ == '__main__':
-    commands = dict(execute=execute, readme=readme, docs=docs)
+    commands = dict(execute=execute, badges=badges, readme=readme, docs=docs, serve=serve, book=book)
     command, *args = sys.argv[1:] or ['']
     if command not in commands: sys.exit(f'usage: book.py {{{",".join(commands)}}} [notebook ...]')
     os.chdir(root)

@@ -1,0 +1,278 @@
+"What every page of the site needs and neither builder (Quarto, smalldocs) gives: before it runs, in the notebooks; after it, in the pages."
+import base64, hashlib, html, json, re, shutil, struct
+from pathlib import Path
+
+import yaml
+
+colab = 'https://colab.research.google.com/github'
+re_link = re.compile(r'(?<!!)\[([^\]]*)\]\((\w+\.ipynb)[^)]*\)')  # a link to another notebook of the book
+long_cell = 24  # lines: longer code folds
+
+
+# the notebooks: badges, and what installs the library on Colab
+
+def words(cells): return sum(len(re.sub(r'```.*?```|<[^>]+>', '', c.source, flags=re.S).split()) for c in cells if c.cell_type == 'markdown')
+
+def badge(name, cells, secs, cfg):
+    "The line under a title: run it, keep it, and how long that takes; all addresses come from settings.ini"
+    at = '{user}/{repo}/{{}}{branch}/{nbs_path}/{{}}.ipynb'.format(**cfg)
+    code = sum(c.cell_type == 'code' and 'google.colab' not in c.source for c in cells)
+    mins = max(3, round(words(c for c in cells if colab not in c.source)/200 + code*.15))
+    return (f'<a href="{colab}/{at.format("blob/", name)}"><img src="colab.svg" alt="Open in Colab"/></a> '
+            f'[Download the notebook](https://raw.githubusercontent.com/{at.format("", name)}) · *{mins} minutes to read, about {secs} s to run.*')
+
+def installer(cfg):
+    "The first code cell of a chapter. On Colab it fetches the library; anywhere else it does nothing."
+    return f"#| hide\nimport sys\nif 'google.colab' in sys.modules:\n    %pip install -q git+{cfg['git_url']}@{cfg['branch']}"
+
+def refresh(nb, name, cfg):
+    "Bring the badge and the installing cell of a notebook up to date; returns whether anything changed"
+    before, cells = json.dumps(nb), nb['cells']
+    for c in cells:  # links to the repository
+        if c.cell_type == 'markdown': c.source = re.sub(rf"https://github\.com/[\w.-]+/{cfg['repo']}(?![\w-])", cfg['git_url'], c.source)
+    old = next((c for c in cells if c.cell_type == 'markdown' and colab in c.source), None)
+    title = next((c for c in cells if c.cell_type == 'markdown' and c.source.startswith('# ')), None)
+    if not (re.match(r'\d\d_', name) and title): return json.dumps(nb) != before
+    secs = re.search(r'about (\d+) s to run', old.source if old else '')
+    if old is title:  # nbdev turns the title's cell into front matter, so the badge needs one of its own
+        title.source, old = old.source.partition('<a href="' + colab)[0].rstrip(), None
+    if old is None:
+        old = type(title)(cell_type='markdown', id=hashlib.sha256(name.encode()).hexdigest()[:8], metadata=type(nb.metadata)(), source='')
+        cells.insert(cells.index(title) + 1, old)
+    old.source = badge(name, cells, secs[1] if secs else 10, cfg)
+    install = next((c for c in cells if c.cell_type == 'code' and 'google.colab' in c.source), None)
+    if install is None:
+        install = type(title)(cell_type='code', id=hashlib.sha256(f'{name} install'.encode()).hexdigest()[:8], metadata=type(nb.metadata)(),
+                              source='', execution_count=None, outputs=[])
+        cells.insert(0, install)
+    install.source = installer(cfg)
+    return json.dumps(nb) != before
+
+
+# the glossary and the references
+
+def glossary(path):
+    "{spelling: (anchor, first sentence)} of every term in the glossary: its `##` heading, and the spellings behind `Also:`"
+    if not path.exists(): return {}
+    terms, text = {}, '\n\n'.join(c.source for c in _read(path).cells if c.cell_type == 'markdown')
+    for head,body in re.findall(r'^## ([^\n]+)\n+(.*?)(?=^## |\Z)', text, re.M|re.S):
+        also = re.match(r'\*Also: (.*?)\.\*\s*', body)
+        plain = re.sub(r'\[([^\]]*)\]\([^)]*\)', r'\1', body[also.end() if also else 0:]).replace('`', '').replace('*', '').replace('"', '”')
+        first = re.match(r'.*?[.](?=\s|$)', ' '.join(plain.split()))[0]
+        for o in [head, *(also[1].split(', ') if also else [])]: terms[o.lower()] = re.sub(r'[^\w\s-]', '', head).lower().replace(' ', '-'), first
+    return terms
+
+_skip = r'```.*?```|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]*\$|!?\[[^\]]*\]\([^)]*\)|<summary>.*?</summary>|<a\b.*?</a>|<[^>]*>|https?://\S+|^\#.*?$|^[ ]{4}.*?$'
+
+def link_terms(text, terms, seen):
+    "Link the first use of each term on a page to the glossary. Code, math, headings and links stay as they are."
+    if not terms: return text
+    any_term = '|'.join(sorted(map(re.escape, terms), key=len, reverse=True)).replace(r'\ ', r'[\s-]').replace(r'\-', r'[\s-]?')
+    def one(m):
+        if not m['term']: return m[0]
+        key = re.sub(r'[\s-]+', ' ', m['term'].lower())
+        anchor,first = terms.get(key) or terms.get(key.replace(' ', '-')) or next(v for k,v in terms.items() if re.sub(r'[\s-]', '', k) == re.sub(r'[\s-]', '', key))
+        if anchor in seen: return m[0]
+        seen.add(anchor)
+        return f'[{m["term"]}](glossary.ipynb#{anchor}){{.term title="{first}"}}'
+    return re.sub(rf'(?P<skip>{_skip})|(?<![\w-])(?P<term>{any_term})(?![\w-])', one, text, flags=re.M|re.S|re.I)
+
+def bibliography(path):
+    "[{key, author, title, year, where, doi, eprint}] of references.bib, sorted by author"
+    tidy = lambda s: re.sub(r'\\"\{?(\w)\}?', lambda m: {'a': 'ä', 'o': 'ö', 'u': 'ü'}[m[1]], s).replace('{', '').replace('}', '').replace('--', '–')
+    entries = []
+    for kind,key,body in re.findall(r'^@(\w+)\{(\S+?),\n(.*?)^\}', path.read_text(encoding='utf-8'), re.M|re.S):
+        e = {k.lower(): ' '.join(v.split()) for k,v in re.findall(r'(\w+)\s*=\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}', body)}
+        entries.append({k: v if k in ('doi', 'eprint', 'url') else tidy(v) for k,v in e.items()} | dict(kind=kind, key=key))
+    return sorted(entries, key=lambda e: (e['author'].lower(), e['year']))
+
+def reference(e):
+    "One entry as Markdown, with its DOI, arXiv number or address"
+    names = ', '.join(' '.join(reversed(o.split(', ', 1))) for o in e['author'].split(' and ')).replace(', others', ' and others')
+    where = e.get('journal') or e.get('booktitle') or e.get('publisher') or e.get('howpublished') or ''
+    if e.get('volume'): where += f" {e['volume']}" + (f"({e['number']})" if e.get('number') else '')
+    if e.get('pages'): where += f", {e['pages']}"
+    links = [f"[doi:{e['doi']}](https://doi.org/{e['doi']})"] if e.get('doi') else []
+    if e.get('eprint'): links.append(f"[arXiv:{e['eprint']}](https://arxiv.org/abs/{e['eprint']})")
+    if e.get('url') and not links: links.append(f"[{e['url'].split('//')[1].split('/')[0]}]({e['url']})")
+    return ' '.join([f"{names} ({e['year']}).", f"*{e['title']}.*", *([where + '.'] if where else []), *([', '.join(links) + '.'] if links else [])])
+
+def identifiers(text): return {o.lower().rstrip('.') for o in re.findall(r'doi\.org/([^)\s]+\)?[^)\s]*)\)|arxiv\.org/abs/([\w./-]+)', text) for o in o if o}
+
+def references_page(src, chapters):
+    "A page with everything in references.bib, and the chapters that cite it"
+    cited = {}
+    for p,title in chapters.items():
+        text = '\n'.join(c.source for c in _read(src/p).cells if c.cell_type == 'markdown')
+        for o in identifiers(text): cited.setdefault(o, []).append(f'[{title}]({p})')
+    lines = []
+    for e in bibliography(src/'references.bib'):
+        by = list(dict.fromkeys(cited.get(e.get('doi', '').lower(), []) + cited.get(e.get('eprint', ''), [])))
+        lines.append(f"- []{{#{e['key']}}}{reference(e)}" + (f" Cited in {', '.join(by)}." if by else ''))
+    return '---\ntitle: References\ndescription: Every paper and book that the chapters lean on, and which chapter does.\n---\n\n' + '\n'.join(lines) + '\n'
+
+
+# before the builder: processed notebooks
+
+def _read(path):
+    import nbformat
+    return nbformat.read(path, 4)
+
+def prepare(src, cfg):
+    "Complete the processed notebooks in `src`, and its _quarto.yml, for either builder"
+    import nbformat
+    toc = yaml.safe_load((src/'_quarto.yml').read_text(encoding='utf-8'))
+    web, there = toc['website'], {p.name for p in src.iterdir()} | {'references.qmd'}
+    web['navbar']['tools'] = [dict(icon='github', href=cfg['git_url'], text='Source on GitHub')]
+    part = {}  # notebook -> (part, number)
+    for o in web['sidebar']['contents']:
+        if 'section' not in o: continue
+        o['contents'] = [c for c in o['contents'] if c['href'] in there]  # a chapter may be planned, and not written yet
+        for c in o['contents']:
+            number = int(c['href'][:2]) if c['href'][:2].isdigit() else 0
+            part[c['href']] = o['section'], number if 0 < number < 90 else None
+    web['sidebar']['contents'] = [o for o in web['sidebar']['contents'] if o.get('contents') or o.get('href') in there]
+    (src/'_quarto.yml').write_text(yaml.safe_dump(toc, sort_keys=False, allow_unicode=True), encoding='utf-8')
+    terms, titles = glossary(src/'glossary.ipynb'), {}
+    for path in sorted(src.glob('*.ipynb')):
+        nb, seen = _read(path), set()
+        head = next(c for c in nb.cells if c.cell_type == 'raw')
+        meta = yaml.safe_load(head.source.strip().strip('-'))
+        titles[path.name] = meta['title']
+        where,number = part.get(path.name, ('', None))
+        if number: meta['subtitle'] = f'Chapter {number} · {where.partition(" · ")[2]}'
+        head.source = f'---\n{yaml.safe_dump(meta, allow_unicode=True)}---\n'
+        for i,c in enumerate(nb.cells):
+            if c.cell_type == 'markdown':
+                if c.source.startswith('## References'): seen.update(a for a,_ in terms.values())
+                c.source = re_link.sub(lambda m: m[0] if m[2] in there else m[1], c.source)
+                if path.stem not in ('index', 'glossary') and colab not in c.source: c.source = link_terms(c.source, terms, seen)
+            elif c.cell_type == 'code':
+                lines = [o for o in c.source.splitlines() if not o.startswith('#|')]
+                if len(lines) > long_cell and 'code-fold' not in c.source:
+                    fold = 'show' if re.search(r'^(def|class) ', c.source, re.M) else 'true'
+                    c.source = f'#| code-fold: {fold}\n#| code-summary: "Code, {len(lines)} lines"\n{c.source}'
+                for o in c.get('outputs', []): _compact(o, c.source)
+        nbformat.write(nb, path)
+    (src/'references.qmd').write_text(references_page(src, {p: t for p,t in titles.items() if re.match(r'\d\d_', p)}), encoding='utf-8')
+
+def _compact(output, source):
+    "nbdev documents an exported name under its source: there, the signature is said already"
+    md = output.get('data', {}).get('text/markdown')
+    if md is None or not source.startswith('#| ') or 'show_doc(' not in source: return
+    md = ''.join(md)
+    md = re.sub(r'^---\n+', '', md)
+    output['data']['text/markdown'] = re.sub(r'```python\n.*?```\n*', '', md, count=1, flags=re.S)
+
+
+# after the builder: finished pages
+
+def _mathml(s, page):
+    "TeX as MathML: it needs no script, no font from elsewhere, and can be read aloud"
+    from math_core import LatexToMathML, LatexError
+    convert = LatexToMathML(annotation=True).convert_with_local_state
+    def one(m):
+        try: return f'<span class="math {m[1]}">{convert(html.unescape(m[2]), displaystyle=m[1]=="display")}</span>'
+        except LatexError as e: raise SystemExit(f'{page}: this is no TeX that math_core knows: {m[2]}\n{e}') from None
+    return re.sub(r'<span class="math (inline|display)">\\[([](.*?)\\[)\]]</span>', one, s, flags=re.S)
+
+def _size(data):
+    "(width, height) of a PNG"
+    return struct.unpack('>II', data[16:24]) if data[:8] == b'\x89PNG\r\n\x1a\n' else None
+
+def _figures(s, out, stem):
+    "Pictures inside a page become files beside it: the page is there at once, and keeps the room they need"
+    def one(m):
+        data = base64.b64decode(m[1])
+        name = f'figures/{stem}-{hashlib.sha256(data).hexdigest()[:10]}.png'
+        (out/'figures').mkdir(exist_ok=True)
+        (out/name).write_bytes(data)
+        return f'src="{name}"'
+    s = re.sub(r'src="data:image/png;base64,([^"]+)"', one, s)
+    def sized(m):
+        tag, path = m[0], re.search(r'src="([^":]+\.png)"', m[0])
+        if path and ' width=' not in tag and (out/path[1]).is_file():
+            w,h = _size((out/path[1]).read_bytes())
+            tag = tag.replace('<img ', f'<img width="{w}" height="{h}" loading="lazy" decoding="async" ', 1)
+        return tag if ' alt=' in tag else tag.replace('<img ', '<img alt="" ', 1)
+    return re.sub(r'<img [^>]*>', sized, s)
+
+_elsewhere = re.compile(r'<script[^>]*\bsrc="(?:https?:)?//[^"]*"[^>]*>\s*</script>|<link[^>]*rel="stylesheet"[^>]*href="(?:https?:)?//[^"]*"[^>]*>'
+                        r'|<link[^>]*href="(?:https?:)?//[^"]*"[^>]*rel="(?:stylesheet|preconnect)"[^>]*>')
+
+def _accessible(s):
+    "What axe finds in both builders' markup"
+    s = re.sub(r' role="navigation" aria-expanded', ' role="button" tabindex="0" aria-expanded', s)   # links that fold a section
+    s = re.sub(r'(<i [^>]*?) role="img"', r'\1 aria-hidden="true"', s)                                 # icons beside their words
+    s = s.replace('<a onclick="window.scrollTo(0, 0); return false;" role="button"', '<a tabindex="0" onclick="window.scrollTo(0, 0); return false;" role="button"')
+    s = s.replace('<nav id="quarto-sidebar"', '<nav aria-label="Chapters" id="quarto-sidebar"').replace('<nav id="TOC"', '<nav aria-label="On this page" id="TOC"')
+    s = s.replace('<nav class="page-navigation"', '<nav aria-label="Previous and next" class="page-navigation"')
+    return s
+
+def _plain(m): return m[1] + re.sub(r'[`*]', '', m[2]) + m[3]
+
+def finish(out, nbs, cfg):
+    "Make the built pages work without a network and for everybody, whichever builder they come from"
+    sources = {re.sub(r'^\d\d_', '', p.stem): p.name for p in nbs.glob('*.ipynb')}
+    (out/'notebooks').mkdir(exist_ok=True)
+    for p in nbs.glob('[0-9]*.ipynb'): shutil.copy(p, out/'notebooks')
+    for p in out.rglob('*.css'):  # web fonts: the system's own are there at once
+        css = p.read_text(encoding='utf-8')
+        new = re.sub(r'@import\s*(?:url\()?["\']?https?:[^;]*;', '', css)
+        if new != css: p.write_text(new, encoding='utf-8')
+    for path in sorted(out.glob('*.html')):
+        s = path.read_text(encoding='utf-8')
+        s = _elsewhere.sub('', _mathml(s, path.name))
+        s = _accessible(_figures(s, out, path.stem))
+        s = re.sub(r'(<meta (?:name|property)="(?:og:|twitter:)?description" content=")([^"]*)(")', _plain, s)
+        s = re.sub(r'href="https://raw\.githubusercontent\.com/[^"]*/(\d\d_\w+\.ipynb)"', r'download href="notebooks/\1"', s)
+        s = re.sub(rf'(/{cfg["branch"]}/(?:{cfg["nbs_path"]}/)?)(\w+)\.ipynb(?=" class="toc-action)',
+                   lambda m: f'/{cfg["branch"]}/{cfg["nbs_path"]}/{sources.get(m[2], m[2] + ".ipynb")}', s)
+        if 'smalldocs' in s[:400]:  # Quarto has a reader mode of its own
+            button = '<li class="nav-item compact"><a class="nav-link book-reader" role="button" tabindex="0" aria-pressed="false" title="Reader mode: only the text"><i class="bi bi-book" aria-hidden="true"></i></a></li>'
+            s = re.sub(r'(<li class="nav-item compact"><a class="quarto-color-scheme-toggle)', button + r'\1', s, count=1)
+        s = s.replace('</body>', '<script src="book.js"></script></body>', 1)
+        if path.name == '404.html': s = re.sub(r'(href|src)="(?![a-z]+:|/|#|")(?:\./)?', rf'\1="{cfg["doc_baseurl"]}/', s)
+        path.write_text(s, encoding='utf-8')
+
+
+# one file
+
+def one_file(out, cfg):
+    "The whole book in one HTML file that needs no other: pictures, styles and scripts are inside"
+    s = (out/'index.html').read_text(encoding='utf-8')
+    sidebar = re.search(r'<nav[^>]* id="quarto-sidebar".*?</nav>', s, re.S)[0]
+    order = list(dict.fromkeys(re.findall(r'href="(?:\./)?(\w+)\.html"', sidebar)))
+    pages = {o: (out/f'{o}.html').read_text(encoding='utf-8') for o in order}
+    def local(path, page):
+        "A link of one page, as an anchor of the whole"
+        to,_,anchor = path.removeprefix('./').partition('#')
+        to = to.removesuffix('.html') or page
+        return f'#{to}.{anchor}' if anchor else f'#{to}'
+    def body(page, s):
+        main = re.search(r'<main\b[^>]*>(.*)</main>', s, re.S)[1]
+        main = re.sub(r'<nav\b.*?</nav>|<a [^>]*id="quarto-back-to-top".*?</a>|<button[^>]*code-copy-button.*?</button>', '', main, flags=re.S)
+        parts = re.split(r'(<script\b.*?</script>|<style\b.*?</style>)', main, flags=re.S)
+        for i,p in enumerate(parts):
+            if p.startswith(('<script', '<style')): continue
+            p = re.sub(r'(\s(?:id|for|aria-labelledby|aria-describedby|aria-controls)=")([^"]+)"', rf'\1{page}.\2"', p)
+            p = re.sub(r'href="((?:\./)?\w+\.html(?:#[^"]*)?|#[^"]*)"', lambda m: f'href="{local(m[1], page)}"' if m[1].split('#')[0].removeprefix('./').removesuffix('.html') in ('', *pages) else m[0], p)
+            p = re.sub(r'(?:download )?href="notebooks/([^"]+)"', rf'href="https://raw.githubusercontent.com/{cfg["user"]}/{cfg["repo"]}/{cfg["branch"]}/{cfg["nbs_path"]}/\1"', p)
+            parts[i] = re.sub(r'src="([^":]+\.(png|svg))"', lambda m: f'src="data:image/{m[2].replace("svg", "svg+xml")};base64,{base64.b64encode((out/m[1]).read_bytes()).decode()}"', p)
+        return f'<article id="{page}">\n{"".join(parts)}\n</article>'
+    contents = re.sub(r'href="((?:\./)?\w+\.html)"', lambda m: f'href="{local(m[1], "")}"', re.search(r'<ul.*</ul>', sidebar, re.S)[0])
+    contents = re.sub(r'<a (?=[^>]*data-bs-toggle)[^>]*sidebar-item-toggle.*?</a>', '', contents, flags=re.S)
+    contents = re.sub(r'<a (?=[^>]*data-bs-toggle)[^>]*>(.*?)</a>', r'<b>\1</b>', contents, flags=re.S)
+    contents = re.sub(r' (?:id|class|aria-current)="[^"]*"', '', contents)
+    style = (out/'styles.css').read_text(encoding='utf-8') + (Path(__file__).parent/'one_file.css').read_text(encoding='utf-8')
+    icon = base64.b64encode((out/'favicon.svg').read_bytes()).decode()
+    (out/'book.html').write_text(f'''<!doctype html>
+<html lang="en" class="one-file"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{html.escape(cfg['title'])}</title><meta name="description" content="{html.escape(cfg['description'])}">
+<link rel="icon" href="data:image/svg+xml;base64,{icon}"><style>{style}</style></head><body>
+<nav id="contents" aria-label="Contents">{contents}</nav>
+<main>
+{chr(10).join(body(p, s) for p,s in pages.items())}
+</main></body></html>
+''', encoding='utf-8')
+    return out/'book.html'
