@@ -106,7 +106,7 @@ def _extract(archive, tmp):
 def _from_grouplens(tmp, timeout):
     "Folder with the official files: fastai's own copy where there is a good one, otherwise a download"
     try: return _verify(fastai_path('data')/'ml-100k')
-    except (OSError, ValueError): pass
+    except (OSError, ValueError, TypeError): pass # TypeError: another process is just writing fastai's config file
     # what `untar_data` downloads with, too, but that one knows no time-out and waits for a silent server for ever
     return _extract(download_url(URLs.ML_100k, tmp, timeout=timeout), tmp)
 

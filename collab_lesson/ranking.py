@@ -18,7 +18,7 @@ from .training import fit
 # %% ../nbs/14_ranking.ipynb #cell-6
 def stratified_split(
     ratings,   # DataFrame with a column `by`
-    ratio=.75, # share of each group's rows to train on, rounded down
+    ratio=.75, # share of each group's rows to train on, rounded
     by='user', # column to group by
     seed=42    # of NumPy's older generator
 )->tuple:      # (training rows, test rows): two integer arrays
@@ -28,7 +28,7 @@ def stratified_split(
     groups = ratings[by].to_numpy()
     order = np.lexsort((np.random.RandomState(seed).rand(len(ratings)), groups)) # by group, at random within
     g = pd.Series(groups[order]).groupby(groups[order])
-    train = ((g.cumcount()+1)/g.transform('size') <= ratio).to_numpy()
+    train = (g.cumcount() < (ratio*g.transform('size')).round()).to_numpy()
     return order[train], order[~train]
 
 # %% ../nbs/14_ranking.ipynb #cell-10
