@@ -15,7 +15,7 @@ from .data import encode, synthetic_factors
 from .dot_product import check_pairs, check_sizes
 from .training import fit
 
-# %% ../nbs/14_ranking.ipynb #cell-6
+# %% ../nbs/14_ranking.ipynb #cell-7
 def stratified_split(
     ratings,   # DataFrame with a column `by`
     ratio=.75, # share of each group's rows to train on, rounded
@@ -31,7 +31,7 @@ def stratified_split(
     train = (g.cumcount() < (ratio*g.transform('size')).round()).to_numpy()
     return order[train], order[~train]
 
-# %% ../nbs/14_ranking.ipynb #cell-10
+# %% ../nbs/14_ranking.ipynb #cell-11
 def interactions(
     users, items,     # row numbers, one per rating
     n_users, n_items, # size of the matrix
@@ -44,7 +44,7 @@ def interactions(
     X[x[:,0],x[:,1]] = torch.as_tensor(np.asarray(values), dtype=X.dtype)
     return X
 
-# %% ../nbs/14_ranking.ipynb #cell-14
+# %% ../nbs/14_ranking.ipynb #cell-15
 def gini(
     x # numbers that are not negative, such as how often each film was shown
 )->float:
@@ -54,7 +54,7 @@ def gini(
     n = len(x)
     return ((2*torch.arange(1, n+1) - n - 1)*x).sum().item()/(n*x.sum().item())
 
-# %% ../nbs/14_ranking.ipynb #cell-16
+# %% ../nbs/14_ranking.ipynb #cell-17
 def ranking_metrics(
     scores,      # (n_users,n_items) the higher, the earlier in the list; -inf for what must not be recommended
     relevant,    # (n_users,n_items) bool: what the list should find
@@ -85,7 +85,7 @@ def ranking_metrics(
         'coverage': (exposure>0).double().mean().item(),
         'gini': gini(exposure)})
 
-# %% ../nbs/14_ranking.ipynb #cell-29
+# %% ../nbs/14_ranking.ipynb #cell-30
 @torch.no_grad()
 def all_scores(
     model,            # any model of this book: takes (n,2) row numbers, returns n scores
@@ -98,7 +98,7 @@ def all_scores(
     try: return torch.stack([model.eval()(torch.stack([items*0+u, items], 1)).cpu() for u in range(n_users)])
     finally: model.train(was_training)
 
-# %% ../nbs/14_ranking.ipynb #cell-46
+# %% ../nbs/14_ranking.ipynb #cell-47
 def item_cosine(
     X # (n_users,n_items) interactions
 )->torch.Tensor: # (n_items,n_items), zero on the diagonal
@@ -106,7 +106,7 @@ def item_cosine(
     X = F.normalize(X, dim=0)
     return (X.T @ X).fill_diagonal_(0)
 
-# %% ../nbs/14_ranking.ipynb #cell-50
+# %% ../nbs/14_ranking.ipynb #cell-51
 class BPR(Module):
     "Factors and movie biases whose sum ranks the films of one user, to be trained on pairs (Rendle et al., 2009)"
     def __init__(self,
@@ -125,7 +125,7 @@ class BPR(Module):
     def block(self, users, movies): # (n,), (m,) row numbers → (n,m) scores of every combination
         return self.user_factors(users) @ self.movie_factors(movies).T + self.movie_bias(movies).squeeze(1)
 
-# %% ../nbs/14_ranking.ipynb #cell-53
+# %% ../nbs/14_ranking.ipynb #cell-54
 class PairLoader:
     "Batches for `bpr_loss`: x (bs,2) watched pairs; y their users, `n_others` random items, and whether each user has them"
     def __init__(self, X, bs=512, n_others=200):
@@ -159,7 +159,7 @@ def fit_bpr(
     if not (X>0).any(): raise ValueError('X has no interactions; there is nothing to learn from.')
     return fit(model, SimpleNamespace(train=PairLoader(X, bs, n_others), valid=[]), n_epoch, lr, wd, bpr_loss(model), bar)
 
-# %% ../nbs/14_ranking.ipynb #cell-57
+# %% ../nbs/14_ranking.ipynb #cell-58
 class EASE(Module):
     "Item-to-item weights that best predict each user's items from their others, in closed form (Steck, 2019 and 2020)"
     def __init__(self,
@@ -189,7 +189,7 @@ class EASE(Module):
         users,where = x[:,0].unique(return_inverse=True)
         return self.scores(self.X[users])[where,x[:,1]]
 
-# %% ../nbs/14_ranking.ipynb #cell-77
+# %% ../nbs/14_ranking.ipynb #cell-78
 @torch.no_grad()
 def recommend(
     model,            # any model of this book: takes (n,2) row numbers, returns n scores
@@ -215,7 +215,7 @@ def recommend(
     best = score.argsort(descending=True)[:n]
     return pd.DataFrame({item_name: [names[i] for i in items[best].tolist()], 'score': score[best].numpy()})
 
-# %% ../nbs/14_ranking.ipynb #cell-84
+# %% ../nbs/14_ranking.ipynb #cell-85
 def feedback_loop(
     n_users=400, n_items=600, # size of the world, whose tastes are those of `synthetic_factors`
     rounds=20,   # of fit, recommend, watch
