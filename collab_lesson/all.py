@@ -18,5 +18,13 @@ from .sigmoid_range import *
 from .bias import *
 from .weight_decay import *
 from .custom_embedding import *
+from .interpretation import *
+from .collab_learner import *
+from .deep_learning import *
+from .cold_start import *
+from .ranking import *
+from .als import *
+from .bayesian import *
+from .speed import *
 
 __all__ = [o for o in globals() if not o.startswith('_')]

@@ -51,13 +51,12 @@ def _check_rated(model, rows, ratings, table, other):
     if rows.ndim!=1 or rows.shape!=ratings.shape: raise ValueError(f'{other} rows of shape {tuple(rows.shape)} and ratings of shape {tuple(ratings.shape)}: there must be one rating for each.')
     if len(rows)==0: return rows, ratings
     if rows.min()<0 or rows.max()>=len(table): raise IndexError(f'{other} row {rows.min() if rows.min()<0 else rows.max()} does not exist; the table has {len(table)} rows.')
-    if len(rows.unique())<len(rows): raise ValueError(f'{other} row {rows.mode().values} is rated twice.')
     if not ratings.isfinite().all(): raise ValueError(f'Rating {(~ratings.isfinite()).nonzero()[0].item()} is not a finite number.')
     return rows, ratings
 
 def fold_in(
     model,      # trained; `DotProductBias`, `DotProductBiasCustom`, or another with these four tables. It is not changed
-    rows,       # n row numbers of the movies that the new user has rated; may be empty
+    rows,       # n row numbers of the movies that the new user has rated; may be empty. One that occurs twice counts twice
     ratings,    # n ratings
     reg=7.,     # λ, on factors and bias alike, as chosen below
     prior=None, # (n_factors+1,) whom to stay close to; default: the mean of the model's own users

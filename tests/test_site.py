@@ -9,7 +9,7 @@ root = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(root/'tools'))
 import book
 
-chromium = os.environ.get('CHROMIUM') or shutil.which('chromium') or shutil.which('chromium-browser')
+chromium = os.environ.get('CHROMIUM') or next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
 axe = Path(os.environ.get('AXE_CORE') or root/'node_modules/axe-core/axe.min.js')
 switches = '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'.split()
 names = [re.sub(r'^\d\d_', '', p.stem) for p in sorted(book.nbs.glob('*.ipynb'))] + ['references', '404']
@@ -295,6 +295,7 @@ def test_screenshots(visit):
             page = visit(name, color_scheme=scheme, viewport=size)
             page.screenshot(path=shots/f'page-{name}-{tag}')
         page = visit('widgets', color_scheme=scheme, viewport=size)
+        page.add_style_tag(content='#quarto-header { display: none }')
         for i in range(page.locator('.cl-w').count()):
             w = page.locator('.cl-w').nth(i)
             w.scroll_into_view_if_needed()

@@ -7,7 +7,7 @@ import numpy as np, pytest
 from collab_lesson.widgets import (Widget, asset, bias_demo, descent_demo, dot_product_demo, movie_map_demo, one_hot_demo, rate_demo,
                                    weight_decay_demo, y_range_demo)
 
-chromium = os.environ.get('CHROMIUM') or shutil.which('chromium') or shutil.which('chromium-browser')
+chromium = os.environ.get('CHROMIUM') or next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
 axe = Path(os.environ.get('AXE_CORE') or Path(__file__).parent.parent/'node_modules/axe-core/axe.min.js')
 switches = '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'.split()
 

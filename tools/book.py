@@ -173,8 +173,9 @@ def book():
     path = pages.one_file(out, cfg)
     print(f'wrote {path.relative_to(root)}, {path.stat().st_size/1e6:.1f} MB')
     if not quarto: return print('No EPUB: that takes Quarto, whose Pandoc writes it.')
-    subprocess.run(['quarto', 'pandoc', str(path), '--from', 'html', '--to', 'epub3', '--toc', '--split-level', '1', '--metadata', f"title={cfg['title']}",
-                    '--metadata', f"author={cfg['author']}", '--metadata', 'lang=en', '--output', str(path.with_suffix('.epub'))], check=True)
+    subprocess.run(['quarto', 'pandoc', '--from', 'html', '--to', 'epub3', '--toc', '--metadata', f"title={cfg['title']}", '--metadata', f"author={cfg['author']}",
+                    '--metadata', 'lang=en', '--epub-cover-image', str(out/'card.png'), '--output', str(path.with_suffix('.epub'))],
+                   input=pages.for_epub(path.read_text(encoding='utf-8')), text=True, check=True)
     print(f"wrote {path.with_suffix('.epub').relative_to(root)}")
 
 def server(port=0):

@@ -276,3 +276,12 @@ def one_file(out, cfg):
 </main></body></html>
 ''', encoding='utf-8')
     return out/'book.html'
+
+def for_epub(book):
+    "The one-file book as Pandoc wants it for an EPUB: headings outside of boxes, so that each chapter is a file, and no scripts"
+    s = re.search(r'<main>(.*)</main>', book, re.S)[1]
+    s = re.sub(r'<script\b.*?</script>|<style\b.*?</style>|<!--.*?-->', '', s, flags=re.S)
+    s = re.sub(r'<article id="([^"]+)">(.*?)<h1 class="title">', r'\2<h1 id="\1">', s, flags=re.S)
+    s = re.sub(r'<section\b[^>]*\bid="([^"]+)"[^>]*>\s*<(h\d)\b[^>]*>', r'<\2 id="\1">', s)
+    s = re.sub(r'<(?:section|div)\b[^>]*\bid="([^"]+)"[^>]*>', r'<p><span id="\1"></span></p>', s)
+    return '<!doctype html><html lang="en"><body>' + re.sub(r'</?(?:article|section|header|div|main)\b[^>]*>', '', s) + '</body></html>'
