@@ -72,7 +72,7 @@ def tensor_dls(
     if bs is not None: check_sizes(bs=bs)
     device = dls.device if device is None else pick_device(device)
     loaders = [TensorDataLoader(dl.dataset, bs=bs or dl.bs, shuffle=dl.shuffle, drop_last=dl.drop_last, device=device, replace=replace) for dl in dls.loaders]
-    return DataLoaders(*loaders, path=dls.path, device=device)
+    return type(dls)(*loaders, path=dls.path, device=device)
 
 # %% ../nbs/05_training.ipynb #cell-33
 class FusedAdam(Optimizer):

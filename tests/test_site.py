@@ -294,6 +294,7 @@ def test_screenshots(visit):
         for name in ('index', 'bias'):
             page = visit(name, color_scheme=scheme, viewport=size)
             page.screenshot(path=shots/f'page-{name}-{tag}')
+        if (scheme, size) == ('light', desk): continue
         page = visit('widgets', color_scheme=scheme, viewport=size)
         page.add_style_tag(content='#quarto-header { display: none }')
         for i in range(page.locator('.cl-w').count()):
