@@ -1,5 +1,5 @@
 "Markers: tests that need a GPU, the network or minutes run where they can and when they are asked for."
-import os
+import os, shutil
 
 os.environ.setdefault('MPLBACKEND', 'Agg')
 
@@ -22,3 +22,15 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         for name,reason in why.items():
             if item.get_closest_marker(name): item.add_marker(pytest.mark.skip(reason=reason))
+
+@pytest.fixture(scope='session')
+def browser():
+    "One Chromium for every test that looks at a page: a second Playwright in the same process would not start"
+    sync_api = pytest.importorskip('playwright.sync_api', reason='playwright is not installed: pip install playwright')
+    chromium = os.environ.get('CHROMIUM') or next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
+    if not chromium: pytest.skip('no chromium on this machine: apt-get install chromium, or name one in CHROMIUM')
+    switches = '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
+    with sync_api.sync_playwright() as p:
+        b = p.chromium.launch(executable_path=chromium, args=switches.split())
+        yield b
+        b.close()

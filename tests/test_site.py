@@ -1,5 +1,5 @@
 "The built site in a real browser: every page, light and dark, at a desk and on a phone, without a network and without JavaScript."
-import html, json, os, re, shutil, subprocess, sys, threading
+import html, json, os, re, subprocess, sys, threading
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -9,9 +9,7 @@ root = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(root/'tools'))
 import book
 
-chromium = os.environ.get('CHROMIUM') or next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
 axe = Path(os.environ.get('AXE_CORE') or root/'node_modules/axe-core/axe.min.js')
-switches = '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'.split()
 names = [re.sub(r'^\d\d_', '', p.stem) for p in sorted(book.nbs.glob('*.ipynb'))] + ['references', '404']
 each_page = pytest.mark.parametrize('name', names)
 desk, phone = dict(width=1280, height=900), dict(width=375, height=800)
@@ -32,15 +30,6 @@ def address(site):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}{book.cfg['doc_baseurl']}/"
     server.shutdown()
-
-@pytest.fixture(scope='session')
-def browser():
-    sync_api = pytest.importorskip('playwright.sync_api', reason='playwright is not installed: pip install playwright')
-    if not chromium: pytest.skip('no chromium on this machine: apt-get install chromium, or name one in CHROMIUM')
-    with sync_api.sync_playwright() as p:
-        b = p.chromium.launch(executable_path=chromium, args=switches)
-        yield b
-        b.close()
 
 @pytest.fixture
 def visit(browser, address):

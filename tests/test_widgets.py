@@ -1,5 +1,5 @@
 "Each demonstration in a real browser, by keyboard and by mouse: its numbers are those of Python, and it reads well for everybody."
-import json, os, re, shutil
+import json, os, re
 from pathlib import Path
 
 import numpy as np, pytest
@@ -7,9 +7,7 @@ import numpy as np, pytest
 from collab_lesson.widgets import (Widget, asset, bias_demo, descent_demo, dot_product_demo, movie_map_demo, one_hot_demo, rate_demo,
                                    weight_decay_demo, y_range_demo)
 
-chromium = os.environ.get('CHROMIUM') or next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
 axe = Path(os.environ.get('AXE_CORE') or Path(__file__).parent.parent/'node_modules/axe-core/axe.min.js')
-switches = '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'.split()
 
 rng = np.random.default_rng(0)
 titles = [f'Movie {chr(65 + i%26)}{i}' for i in range(60)]
@@ -26,15 +24,6 @@ def demos():
 def page_of(*widgets, head=''):
     body = '<p>between</p>'.join(map(str, widgets))
     return f'<!doctype html><html lang="en"><head><title>t</title><meta name="viewport" content="width=device-width">{head}</head><body><main><h1>Demonstrations</h1>{body}</main></body></html>'
-
-@pytest.fixture(scope='module')
-def browser():
-    sync_api = pytest.importorskip('playwright.sync_api', reason='playwright is not installed: pip install playwright')
-    if not chromium: pytest.skip('no chromium on this machine: apt-get install chromium, or name one in CHROMIUM')
-    with sync_api.sync_playwright() as p:
-        b = p.chromium.launch(executable_path=chromium, args=switches)
-        yield b
-        b.close()
 
 @pytest.fixture(scope='module')
 def context(browser):
