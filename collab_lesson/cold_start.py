@@ -10,7 +10,7 @@ from copy import deepcopy
 
 import numpy as np, torch, torch.nn.functional as F
 from torch import nn
-from .dot_product import check_sizes
+from .dot_product import check_pairs, check_sizes
 from .sigmoid_range import sigmoid_range
 
 # %% ../nbs/13_cold_start.ipynb #cell-15
@@ -126,18 +126,20 @@ def choose_survey(
     reg=7.,    # λ, as for `fold_in`
     prior=None # as for `fold_in`
 )->list:       # n row numbers of movies, the most telling first
-    "Movies to ask a newcomer about: greedily those whose answers, folded in, most reduce the error on everything else that people rated"
+    "Movies to ask a newcomer about: greedily those whose answers, folded in, most reduce the error on everything else that people rated; raises ValueError where there are fewer movies than questions"
     check_sizes(n=n)
     table = vectors(model, 'movie')
     prior = vectors(model)[1:].mean(0) if prior is None else prior
     x, y = torch.as_tensor(x), torch.as_tensor(y).flatten().to(table)
+    check_pairs(x, len(vectors(model)), len(table))
+    if len(x)!=len(y): raise ValueError(f'{len(x)} pairs and {len(y)} ratings: there must be one rating for each.')
+    if n>len(x[:,1].unique()): raise ValueError(f'n={n} questions, but only {len(x[:,1].unique())} movies have ratings.')
     order = x[:,0].argsort(stable=True)
     sizes = x[:,0].unique(return_counts=True)[1].tolist()
     people = []
     for rows,r in zip(x[order,1].split(sizes), y[order].split(sizes)):
         D = F.pad(table[rows,:-1], (0,1), value=1.)
         people.append([rows, D@D.T/reg, _scores(model, r) - table[rows,-1] - D@prior])
-    if n>len(x[:,1].unique()): raise ValueError(f'n={n} questions, but only {len(x[:,1].unique())} movies have ratings.')
     chosen = []
     for _ in range(n):
         gain = torch.full((len(table),), -torch.inf)

@@ -1,5 +1,5 @@
 "The built site in a real browser: every page, light and dark, at a desk and on a phone, without a network and without JavaScript."
-import html, json, os, re, subprocess, sys, threading
+import html, json, os, re, shutil, subprocess, sys, threading
 from pathlib import Path
 from urllib.parse import unquote
 
