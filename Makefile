@@ -37,7 +37,7 @@ lesson: $(READY)  ## train every model in turn and print one table (options: mak
 test: export MPLBACKEND = Agg
 test: $(READY)  ## run every notebook as a test, then pytest
 	$(BIN)/nbdev_test --n_workers 2 --do_print --timing
-	$(BIN)/pytest -q tests
+	$(BIN)/pytest -q -n 2 --dist loadfile tests
 
 test-gpu: export MPLBACKEND = Agg
 test-gpu: $(READY)  ## the same for the cells and tests that need a GPU; says so and stops where there is none

@@ -20,6 +20,7 @@ from .weight_decay import *
 from .custom_embedding import *
 from .interpretation import *
 from .collab_learner import *
+from .deep_learning import *
 from .cold_start import *
 from .ranking import *
 from .als import *
