@@ -198,7 +198,7 @@ class ALS(FactorModel):
         for name,v in dict(reg=reg, reg_bias=reg_bias).items():
             if not v>=0 or v==float('inf'): raise ValueError(f'{name}={v!r} must be a number that is not negative.')
         if not init_sd>0: raise ValueError(f'init_sd={init_sd!r} must be above 0: from zero, nothing moves.')
-        check_y_range(y_range)
+        if y_range is not None: check_y_range(y_range)
         self.settings = dict(n_factors=n_factors, reg=reg, reg_bias=reg_bias, n_epochs=n_epochs, y_range=y_range, init_sd=init_sd, seed=seed, chunk=chunk)
         for name,v in self.settings.items(): setattr(self, name, v)
 

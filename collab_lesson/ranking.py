@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['stratified_split', 'interactions', 'gini', 'ranking_metrics', 'all_scores', 'item_cosine', 'BPR', 'PairLoader',
-           'bpr_loss', 'fit_bpr', 'EASE', 'recommend', 'feedback_loop']
+           'bpr_loss', 'fit_bpr', 'EASE', 'ease_scores', 'recommend', 'feedback_loop']
 
 # %% ../nbs/14_ranking.ipynb #cell-3
 from types import SimpleNamespace
@@ -160,6 +160,17 @@ def fit_bpr(
     return fit(model, SimpleNamespace(train=PairLoader(X, bs, n_others), valid=[]), n_epoch, lr, wd, bpr_loss(model), bar)
 
 # %% ../nbs/14_ranking.ipynb #cell-58
+def _check_ease(X, reg, dropout):
+    if not (torch.is_tensor(X) and X.ndim==2 and X.is_floating_point()): raise TypeError('X must be a matrix of floats, such as `interactions` makes.')
+    if not torch.isfinite(X).all(): raise ValueError('X contains NaN or infinite values.')
+    if not reg>=0: raise ValueError(f'reg={reg!r} must not be negative.')
+    if not 0<=dropout<1: raise ValueError(f'dropout={dropout!r} must be at least 0 and below 1.')
+
+def _cholesky(A, reg, dropout):
+    L,info = torch.linalg.cholesky_ex(A)
+    if info: raise ValueError(f'The equations have no unique solution with reg={reg!r} and dropout={dropout!r}; use a larger reg.')
+    return L
+
 class EASE(Module):
     "Item-to-item weights that best predict each user's items from their others, in closed form (Steck, 2019 and 2020)"
     def __init__(self,
@@ -167,14 +178,9 @@ class EASE(Module):
         reg=100.,   # ridge, the same for all items
         dropout=.75 # between 0 and 1; adds dropout/(1-dropout) times an item's sum of squares to its ridge
     ):
-        if not (torch.is_tensor(X) and X.ndim==2 and X.is_floating_point()): raise TypeError('X must be a matrix of floats, such as `interactions` makes.')
-        if not torch.isfinite(X).all(): raise ValueError('X contains NaN or infinite values.')
-        if not reg>=0: raise ValueError(f'reg={reg!r} must not be negative.')
-        if not 0<=dropout<1: raise ValueError(f'dropout={dropout!r} must be at least 0 and below 1.')
+        _check_ease(X, reg, dropout)
         G = X.T @ X
-        L,info = torch.linalg.cholesky_ex(G + torch.diag(reg + dropout/(1-dropout)*G.diagonal()))
-        if info: raise ValueError(f'The equations have no unique solution with reg={reg!r} and dropout={dropout!r}; use a larger reg.')
-        P = torch.cholesky_inverse(L)
+        P = torch.cholesky_inverse(_cholesky(G + torch.diag(reg + dropout/(1-dropout)*G.diagonal()), reg, dropout))
         self.register_buffer('X', X)
         self.register_buffer('B', (P/-P.diagonal()).fill_diagonal_(0))
 
@@ -189,7 +195,21 @@ class EASE(Module):
         users,where = x[:,0].unique(return_inverse=True)
         return self.scores(self.X[users])[where,x[:,1]]
 
-# %% ../nbs/14_ranking.ipynb #cell-78
+# %% ../nbs/14_ranking.ipynb #cell-64
+def ease_scores(
+    X,          # (n_users,n_items) interactions, as for `EASE`
+    reg=100., dropout=.75 # as for `EASE`
+)->torch.Tensor: # (n_users,n_items)
+    "`EASE(X, reg, dropout).scores()` by way of the shorter side of `X` (Woodbury's identity); raises what `EASE` raises"
+    if len(X)>=X.shape[-1]: return EASE(X, reg, dropout).scores()
+    _check_ease(X, reg, dropout)
+    ridge = reg + dropout/(1-dropout)*X.square().sum(0)
+    if not ridge.all(): return EASE(X, reg, dropout).scores() # an item without a ridge
+    S = X/ridge.sqrt()
+    Z = torch.cholesky_solve(X, _cholesky(S@S.T + torch.eye(len(X), device=X.device), reg, dropout))
+    return X - Z/(1 - (X*Z).sum(0)/ridge)
+
+# %% ../nbs/14_ranking.ipynb #cell-82
 @torch.no_grad()
 def recommend(
     model,            # any model of this book: takes (n,2) row numbers, returns n scores
@@ -215,7 +235,7 @@ def recommend(
     best = score.argsort(descending=True)[:n]
     return pd.DataFrame({item_name: [names[i] for i in items[best].tolist()], 'score': score[best].numpy()})
 
-# %% ../nbs/14_ranking.ipynb #cell-85
+# %% ../nbs/14_ranking.ipynb #cell-89
 def feedback_loop(
     n_users=400, n_items=600, # size of the world, whose tastes are those of `synthetic_factors`
     rounds=20,   # of fit, recommend, watch
@@ -240,7 +260,7 @@ def feedback_loop(
     X.scatter_(1, (taste + 1.2*torch.randn(n_items, generator=rng) + luck).topk(10).indices, 1)
     res = []
     for i in range(rounds):
-        score = torch.rand(n_users, n_items, generator=rng) if chance else EASE(X, reg, dropout).scores()/(1+X.sum(0))**discount
+        score = torch.rand(n_users, n_items, generator=rng) if chance else ease_scores(X, reg, dropout)/(1+X.sum(0))**discount
         top = score.masked_fill(X>0, -torch.inf).topk(k).indices
         if n_random:
             dice = torch.rand(n_users, n_items, generator=rng).masked_fill(X>0, -1).scatter(1, top, -1)

@@ -21,6 +21,6 @@
     })
   }
   const idle = window.requestIdleCallback || (f => setTimeout(f, 50))
-  idle(wide)
+  addEventListener('load', wide)
   addEventListener('resize', () => idle(wide))
 })()
