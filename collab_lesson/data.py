@@ -286,7 +286,7 @@ def lesson_dls(
     "fastai's collaborative-filtering `DataLoaders` on a split that is the same for everyone"
     if ratings is None: ratings = load_ratings(titles=True)
     check_ratings(ratings, None, user_name, item_name, rating_name, unique=False)
-    if not (isinstance(bs, int) and bs>0): raise ValueError(f'bs={bs!r} must be a whole number above 0.')
+    if isinstance(bs, bool) or not (isinstance(bs, int) and bs>0): raise ValueError(f'bs={bs!r} must be a whole number above 0.')
     train,valid = split_ratings(ratings, valid_pct, seed) if splits is None else splits
     rows = np.array([*train, *valid])
     if not len(train) or len(np.unique(rows))<len(rows) or rows.min()<0 or rows.max()>=len(ratings):
@@ -326,6 +326,7 @@ def encode(
     items     # one title or a list; a single user or title is paired with every one of the others
 )->torch.Tensor: # (n,2) row numbers, what a model takes
     "Row numbers of users and items by name; raises ValueError with the closest names for one that is unknown"
+    if users is None or items is None: raise TypeError('encode needs users and items by name; one of them is None.')
     user_name,item_name = dls.train_ds.cat_names
     u,i = _rows(dls, user_name, users), _rows(dls, item_name, items)
     if 1 not in (len(u), len(i)) and len(u)!=len(i): raise ValueError(f'{len(u)} users do not pair with {len(i)} items.')
@@ -335,8 +336,10 @@ def decode(
     dls,      # DataLoaders of `lesson_dls`
     x         # (n,2) row numbers
 )->list:      # n tuples (user, title)
-    "The inverse of `encode`"
+    "The inverse of `encode`; raises IndexError for row numbers that do not exist"
     u,i = (dls.classes[o] for o in dls.train_ds.cat_names)
+    for name,names,rows in zip(('user', 'item'), (u, i), x.T.tolist()):
+        if rows and not 0<=min(rows)<=max(rows)<len(names): raise IndexError(f'There are {name} rows from {min(rows)} to {max(rows)}; they must lie between 0 and {len(names)-1}.')
     return [(_plain(u[a]), _plain(i[b])) for a,b in x.tolist()]
 
 # %% ../nbs/01_data.ipynb #cell-75
