@@ -26,5 +26,6 @@ from .ranking import *
 from .als import *
 from .bayesian import *
 from .speed import *
+from .comparison import *
 
 __all__ = [o for o in globals() if not o.startswith('_')]

@@ -70,12 +70,11 @@ def right_singular(
     table # (n,f)
 )->torch.Tensor: # (f,r) orthonormal columns that make the columns of `table` times them orthogonal
     "Right singular vectors, by way of the shorter side; without those of singular value 0 where f exceeds n"
-    t, wide = table.double(), table.shape[1]>len(table)
-    squares,Q = torch.linalg.eigh(t@t.T if wide else t.T@t)
-    if wide:
-        keep = squares>1e-10*squares.max()
-        Q = t.T@Q[:,keep]/squares[keep].sqrt()
-    return Q.to(table.dtype)
+    wide = table.shape[1]>len(table)
+    squares,Q = torch.linalg.eigh((table@table.T if wide else table.T@table).double())
+    if not wide: return Q.to(table.dtype)
+    keep = squares>1e-8*squares.max()
+    return table.T @ (Q[:,keep]/squares[keep].sqrt()).to(table.dtype)
 
 class Features:
     "Vectors of features, whose sum shifts the prior mean of the rows that have them"
@@ -239,8 +238,8 @@ class Gibbs:
 
     def product(self):
         "Biases plus dot product, for every rating"
-        U,M = self.users.table[self.u], self.movies.table[self.m]
-        return U[:,0] + M[:,0] + (U[:,1:]*M[:,1:]).sum(1)
+        U,M = self.users.table, self.movies.table
+        return torch.linalg.vecdot(U.index_select(0, self.u), ones_first(M).index_select(0, self.m)) + M[:,0][self.m]
 
     def draw_windows(self, product):
         resid, w = self.y - self.shift - product, (self.alpha*self.weight)[self.u]
