@@ -48,6 +48,7 @@ rounds_of = { # one round of each method
     'BayesianMF': lambda u,m,r,n_users,n_items,k: BayesianMF(k, n_sweeps=1, burn=0).fit(u, m, r, n_users, n_items, device='cpu'),
     'EASE':       lambda u,m,r,n_users,n_items,k: EASE(interactions(u, m, n_users, n_items))}
 
+# %% ../nbs/17_speed.ipynb #c9e4ef33
 def _peak_mb():
     "Most memory this process has held so far, in MB"
     try: return int(re.search(r'VmHWM:\s+(\d+)', Path('/proc/self/status').read_text())[1])/1024
@@ -74,6 +75,7 @@ def cost(
     out = subprocess.run([sys.executable, '-c', f'from collab_lesson.speed import _cost; _cost(**{sizes})'], check=True, stdout=subprocess.PIPE, text=True).stdout
     return dict(**sizes, **json.loads(out.splitlines()[-1]))
 
+# %% ../nbs/17_speed.ipynb #329606cb
 def slope(
     x, y # two columns of positive numbers
 )->float:
