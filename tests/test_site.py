@@ -89,7 +89,9 @@ def test_what_machines_read(site):
         assert 'favicon.svg' in s and not re.search(r'\\\(|\\\[', re.sub(r'<pre\b.*?</pre>|<code\b.*?</code>|<annotation.*?</annotation>', '', markup(s), flags=re.S)), name
     assert (site/'card.png').stat().st_size < 100_000
     sitemap, llms = (site/'sitemap.xml').read_text(), (site/'llms.txt').read_text()
-    for o in names: assert o == '404' or (f'{book.site}/{o}.html' in sitemap and f'{o}.llms.md' in llms), o
+    for o in names: assert o == '404' or (f'{book.site}/{o}.html' in sitemap and re.search(rf'/{o}\.(llms\.md|html)\)', llms)), o
+    written = book.pages.llms_txt(site, book.cfg)  # what a builder gets that writes none
+    assert all(f'/{o}.html)' in written for o in names if o != '404') and 'book.html' not in written
 
 def test_chapters_can_be_taken_away(site):
     for p in book.nbs.glob('[0-9]*.ipynb'):

@@ -164,6 +164,7 @@ def smalldocs(src):
     toc = yaml.safe_load((src/'_quarto.yml').read_text(encoding='utf-8'))
     for part,key in [('website', 'reader-mode'), ('html', 'html-math-method'), ('html', 'respect-user-color-scheme')]:  # pages.py does these for smalldocs
         (toc['format']['html'] if part == 'html' else toc[part]).pop(key)
+    toc['website']['llms-txt'] = True  # Quarto refuses a key that it does not know, and knows this one from 1.9 on; pages.py writes the file
     (src/'_quarto.yml').write_text(yaml.safe_dump(toc, sort_keys=False, allow_unicode=True), encoding='utf-8')
     subprocess.run(['smalldocs', 'render', str(src)], check=True)
 

@@ -136,6 +136,7 @@ def prepare(src, cfg):
     terms, titles = glossary(src/'glossary.ipynb'), {}
     for path in sorted(src.glob('*.ipynb')):
         nb, seen = _read(path), set()
+        nb.cells = [c for c in nb.cells if not re.match(r'#\|\s*default_exp', c.source)]  # Quarto takes every `#|` line for YAML
         head = next(c for c in nb.cells if c.cell_type == 'raw')
         meta = yaml.safe_load(head.source.strip().strip('-'))
         titles[path.name] = meta['title']
@@ -234,6 +235,15 @@ def finish(out, nbs, cfg):
         s = s.replace('</body>', '<script src="book.js"></script></body>', 1)
         if path.name == '404.html': s = re.sub(r'(href|src)="(?![a-z]+:|/|#|")(?:\./)?', rf'\1="{cfg["doc_baseurl"]}/', s)
         path.write_text(s, encoding='utf-8')
+    if not (out/'llms.txt').exists(): (out/'llms.txt').write_text(llms_txt(out, cfg), encoding='utf-8')
+
+def llms_txt(out, cfg):
+    "The pages, what each is about, and where it is, for machines that read (llmstxt.org)"
+    lines = [f"# {cfg['title']}", '', f"> {cfg['description']}", '', '## Pages', '']
+    for path in sorted(out.glob('*.html')):
+        title, about = (re.search(o, path.read_text(encoding='utf-8')) for o in ('<meta property="og:title" content="([^"]*)"', '<meta name="description" content="([^"]*)"'))
+        if title and path.stem not in ('404', 'book'): lines.append(f"- [{title[1]}]({cfg['doc_host']}{cfg['doc_baseurl']}/{path.name})" + (f': {about[1]}' if about else ''))
+    return html.unescape('\n'.join(lines)) + '\n'
 
 
 # one file
