@@ -1,6 +1,7 @@
 """One system in a process of its own: takes jobs, saves the answers, tells seconds and peak memory.
 
-Runs in either environment: with the book's systems in the book's, with the peers' in theirs.
+Runs in either environment: with the book's systems in the book's, with the peers' in theirs. The
+peers' lacks the book's library, so the clock of `run_here` is written out here once more, and used for both.
 """
 import json, os, resource, sys, time
 # before NumPy is imported: one thread for everybody

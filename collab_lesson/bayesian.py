@@ -70,7 +70,7 @@ def right_singular(
     table # (n,f)
 )->torch.Tensor: # (f,r) orthonormal columns that make the columns of `table` times them orthogonal
     "Right singular vectors, by way of the shorter side; without those of singular value 0 where f exceeds n"
-    wide = table.shape[1]>len(table)
+    wide = table.shape[1]>len(table) # torch.linalg.svd gives the same, and takes longer when one side is short
     squares,Q = torch.linalg.eigh((table@table.T if wide else table.T@table).double())
     if not wide: return Q.to(table.dtype)
     keep = squares>1e-8*squares.max()
