@@ -29,7 +29,7 @@ def vectors(
     return torch.cat([factors, bias.view(len(factors), 1)], dim=1)
 
 # %% ../nbs/13_cold_start.ipynb #cell-18
-def _scores(model, ratings): # what the sum in front of the sigmoid must be; chapter 15's models have a mean and no sigmoid
+def _scores(model, ratings): # what the sum in front of the sigmoid must be; chapter 17's models have a mean and no sigmoid
     if hasattr(model, 'mean'): return ratings - model.mean
     lo,hi = model.y_range
     if len(ratings) and not lo < ratings.min() <= ratings.max() < hi:
