@@ -124,7 +124,8 @@ def main(
 ):
     "Compare the book's models with other libraries"
     from collab_lesson.comparison import compare, draw_settings, make_task, movielens_features, plot_pareto, ranking_systems, rating_systems, summarize
-    from collab_lesson.data import load_ratings, load_split, split_ratings
+    from collab_lesson.movielens import load_ratings, load_split
+    from collab_lesson.ratings import split_ratings
     from collab_lesson.ranking import stratified_split
     python, installed = install(Path(venv).absolute())
     for req,why in installed.items():

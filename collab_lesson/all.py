@@ -9,6 +9,8 @@ __all__ = []
 from fastai.collab import *
 from fastai.tabular.all import *
 
+from .ratings import *
+from .movielens import *
 from .data import *
 from .latent_factors import *
 from .embedding import *

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 import numpy as np, torch, torch.nn.functional as F
 from torch import nn
 from fastai.collab import Module
-from .data import pick_device
-from .dot_product import check_pairs, check_sizes
+from .ratings import pick_device
+from .dot_product import check_pairs
+from .ratings import check_sizes
 from .sigmoid_range import check_y_range
 
 # %% ../nbs/17_als.ipynb #cell-14

@@ -11,8 +11,8 @@ import json, math
 from dataclasses import dataclass
 import numpy as np, pandas as pd, torch
 from .als import FactorModel, Grouped, as_rows, as_triples, few_threads, ones_first
-from .data import pick_device
-from .dot_product import check_sizes
+from .ratings import pick_device
+from .ratings import check_sizes
 from .sigmoid_range import check_y_range
 
 # %% ../nbs/18_bayesian.ipynb #cell-6

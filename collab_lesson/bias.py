@@ -8,7 +8,8 @@ __all__ = ['bias_baseline', 'DotProductBias']
 # %% ../nbs/07_bias.ipynb #cell-3
 import numpy as np, pandas as pd, torch
 from fastai.collab import Embedding, Module
-from .dot_product import check_pairs, check_sizes
+from .dot_product import check_pairs
+from .ratings import check_sizes
 from .sigmoid_range import check_y_range, sigmoid_range
 
 # %% ../nbs/07_bias.ipynb #cell-6

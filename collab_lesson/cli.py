@@ -101,8 +101,10 @@ def run(
 ):
     "Train every model of the lesson in turn, print one table, write OUT/lesson.json and OUT/lesson.png"
     import matplotlib, torch
-    from collab_lesson.data import fetch_movielens, lesson_dls, pick_device
-    from collab_lesson.dot_product import check_sizes
+    from collab_lesson.data import lesson_dls
+    from collab_lesson.movielens import fetch_movielens
+    from collab_lesson.ratings import pick_device
+    from collab_lesson.ratings import check_sizes
     from collab_lesson.training import tensor_dls
     check_sizes(seeds=seeds, epochs=epochs, bs=bs)
     names = [n for o in ([models] if isinstance(models, str) else models) for n in o.split(',') if n]
@@ -164,7 +166,9 @@ def _fit_recommender():
     "Names and tables that `recommend` needs, from all ratings"
     import torch
     from fastai.torch_core import set_seed
-    from collab_lesson.data import RATINGS_SHA256, encode, lesson_dls, load_ratings
+    from collab_lesson.data import lesson_dls
+    from collab_lesson.movielens import RATINGS_SHA256, load_ratings
+    from collab_lesson.ratings import encode
     from collab_lesson.training import fit, tensor_dls
     from collab_lesson.bias import DotProductBias
     from collab_lesson.ranking import EASE, interactions
@@ -277,7 +281,7 @@ def data(
 ):
     "Fetch MovieLens 100K and describe it"
     import pandas as pd
-    from collab_lesson.data import fetch_movielens, load_movies, load_ratings
+    from collab_lesson.movielens import fetch_movielens, load_movies, load_ratings
     fetch_movielens(path)
     r, m = load_ratings(path), load_movies(path)
     n_users, n_movies = r.user.nunique(), r.movie.nunique()

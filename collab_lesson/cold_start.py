@@ -10,7 +10,8 @@ from copy import deepcopy
 
 import numpy as np, torch, torch.nn.functional as F
 from torch import nn
-from .dot_product import check_pairs, check_sizes
+from .dot_product import check_pairs
+from .ratings import check_sizes
 from .sigmoid_range import sigmoid_range
 
 # %% ../nbs/13_cold_start.ipynb #cell-15

@@ -19,9 +19,11 @@ from fastai.torch_core import set_seed
 from .als import ALS
 from .bayesian import BayesianMF, table_features
 from .bias import DotProductBias, bias_baseline
-from .data import load_movies, load_users, palette
+from .data import palette
+from .movielens import load_movies, load_users
 from .deep_learning import CollabNN
-from .dot_product import DotProduct, check_sizes
+from .dot_product import DotProduct
+from .ratings import check_sizes
 from .ranking import BPR, all_scores, ease_scores, fit_bpr, interactions, item_cosine, ranking_metrics
 from .sigmoid_range import DotProductWithRange
 from .training import fit

@@ -8,7 +8,8 @@ __all__ = ['create_params', 'DotProductBiasCustom']
 # %% ../nbs/09_custom_embedding.ipynb #cell-2
 import torch
 from fastai.collab import Module
-from .dot_product import check_pairs, check_sizes
+from .dot_product import check_pairs
+from .ratings import check_sizes
 from .sigmoid_range import check_y_range, sigmoid_range
 
 # %% ../nbs/09_custom_embedding.ipynb #cell-13

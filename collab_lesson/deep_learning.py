@@ -9,8 +9,9 @@ __all__ = ['embedding_sizes', 'CollabNN', 'side_features', 'WideAndDeep']
 import pandas as pd, torch
 from torch import nn
 from fastai.collab import Embedding, Module
-from .data import load_movies, load_users
-from .dot_product import check_pairs, check_sizes
+from .movielens import load_movies, load_users
+from .dot_product import check_pairs
+from .ratings import check_sizes
 from .sigmoid_range import check_y_range, sigmoid_range
 
 # %% ../nbs/12_deep_learning.ipynb #cell-8

@@ -10,7 +10,7 @@ from numbers import Integral
 
 import torch
 from fastai.collab import Embedding, Module
-from .data import encode
+from .ratings import encode
 
 # %% ../nbs/04_dot_product.ipynb #cell-24
 def check_sizes(

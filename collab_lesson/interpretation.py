@@ -12,7 +12,7 @@ from copy import deepcopy
 import numpy as np, pandas as pd, torch
 from sklearn.decomposition import PCA
 from .data import _rows
-from .dot_product import check_sizes
+from .ratings import check_sizes
 
 # %% ../nbs/10_interpretation.ipynb #cell-9
 def get_table(

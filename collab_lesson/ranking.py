@@ -11,8 +11,9 @@ from types import SimpleNamespace
 
 import numpy as np, pandas as pd, torch, torch.nn.functional as F
 from fastai.collab import Embedding, Module
-from .data import encode, synthetic_factors
-from .dot_product import check_pairs, check_sizes
+from .ratings import encode, synthetic_factors
+from .dot_product import check_pairs
+from .ratings import check_sizes
 from .training import fit
 
 # %% ../nbs/14_ranking.ipynb #cell-7

@@ -8,7 +8,8 @@ __all__ = ['sigmoid_range', 'check_y_range', 'DotProductWithRange']
 # %% ../nbs/06_sigmoid_range.ipynb #cell-3
 import math, torch
 from fastai.collab import Embedding, Module
-from .dot_product import check_pairs, check_sizes
+from .dot_product import check_pairs
+from .ratings import check_sizes
 
 # %% ../nbs/06_sigmoid_range.ipynb #cell-6
 def sigmoid_range(

@@ -17,8 +17,8 @@ from fastai.optimizer import Optimizer
 from fastai.tabular.core import ReadTabBatch, TabDataLoader
 from fastai.torch_core import norm_bias_params
 from fastprogress.fastprogress import progress_bar
-from .data import pick_device
-from .dot_product import check_sizes
+from .ratings import pick_device
+from .ratings import check_sizes
 
 # %% ../nbs/05_training.ipynb #cell-17
 def one_cycle(

@@ -6,7 +6,7 @@ os.environ['OMP_NUM_THREADS'] = '1' # for the processes that tests start: models
 
 import pytest, torch
 from fastcore.xdg import xdg_cache_home
-from collab_lesson import data
+from collab_lesson import movielens as data
 
 torch.set_num_threads(1)            # and for this one
 

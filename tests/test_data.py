@@ -2,8 +2,10 @@
 import numpy as np, pandas as pd, pytest, torch
 from hypothesis import given, strategies as st
 from pandas.testing import assert_frame_equal
-from collab_lesson import data
+from collab_lesson import movielens as data
 from collab_lesson.data import *
+from collab_lesson.movielens import *
+from collab_lesson.ratings import *
 from common import in_wheel_layout, movielens
 
 

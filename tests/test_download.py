@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 from fastai.data.external import fastai_cfg
-from collab_lesson import data
-from collab_lesson.data import fetch_movielens, load_ratings
+from collab_lesson import movielens as data
+from collab_lesson.movielens import fetch_movielens, load_ratings
 from common import in_wheel_layout, movielens, python
 
 
@@ -258,7 +258,7 @@ def test_another_process_is_quicker(machine, no_wheel, good, good_zip, monkeypat
 
 kill = '''
 import os, shutil, signal, sys
-from collab_lesson import data
+from collab_lesson import movielens as data
 url, moment = sys.argv[1:]
 data.URLs.ML_100k, calls = url, []
 def dies(f, call):

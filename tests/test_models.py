@@ -9,8 +9,10 @@ from hypothesis import given, settings, strategies as st
 from torch.testing import assert_close
 from collab_lesson.bias import DotProductBias, bias_baseline
 from collab_lesson.custom_embedding import DotProductBiasCustom, create_params
-from collab_lesson.data import lesson_dls, split_ratings, synthetic_ratings
-from collab_lesson.dot_product import DotProduct, check_pairs, check_sizes, predict
+from collab_lesson.data import lesson_dls
+from collab_lesson.ratings import split_ratings, synthetic_ratings
+from collab_lesson.dot_product import DotProduct, check_pairs, predict
+from collab_lesson.ratings import check_sizes
 from collab_lesson.embedding import Lookup, lookup_cost, one_hot, one_hot_lookup
 from collab_lesson.sigmoid_range import DotProductWithRange, check_y_range, sigmoid_range
 from collab_lesson.training import Run, fit, lesson_learner, one_cycle, smooth_losses, tensor_dls, valid_loss

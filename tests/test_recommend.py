@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np, pytest, torch
 from hypothesis import given, settings, strategies as st
 from collab_lesson import __version__
-from collab_lesson.data import RATINGS_SHA256, load_movies, load_ratings
+from collab_lesson.movielens import RATINGS_SHA256, load_movies, load_ratings
 from collab_lesson.ranking import EASE, gini, interactions, ranking_metrics, stratified_split
 from common import movielens, python
 
