@@ -9,8 +9,8 @@ __all__ = ['bias_baseline', 'DotProductBias']
 import numpy as np, pandas as pd, torch
 from fastai.collab import Embedding, Module
 from .dot_product import check_pairs
-from .ratings import check_sizes
-from .sigmoid_range import check_y_range, sigmoid_range
+from .ratings import check_sizes, plain_ids
+from .sigmoid_range import check_y_range, in_range
 
 # %% ../nbs/07_bias.ipynb #cell-6
 def bias_baseline(
@@ -20,11 +20,17 @@ def bias_baseline(
 ):             # function of a DataFrame that returns an array of predictions
     "Fit $\\mu + b_u + b_i$ in closed form with damped means (Koren, 2010); unknown users and items count as average"
     if not damping>=0: raise ValueError(f'damping={damping!r} must not be negative.')
-    mu = ratings[rating_name].mean()
-    def damped(resid, by): return resid.groupby(by).sum()/(damping + resid.groupby(by).count())
-    bi = damped(ratings[rating_name]-mu, ratings[item_name])
-    bu = damped(ratings[rating_name]-mu-ratings[item_name].map(bi), ratings[user_name])
-    return lambda df: (mu + df[user_name].map(bu).fillna(0) + df[item_name].map(bi).fillna(0)).to_numpy(float)
+    mu, stars = ratings[rating_name].mean(), ratings[rating_name].to_numpy(float)
+    ids = lambda df, name: pd.Series(plain_ids(df[name], name)) # of any dtype, categories too
+    def damped(resid, by):
+        groups = pd.Series(resid).groupby(by)
+        return groups.sum()/(damping + groups.count())
+    users, items = ids(ratings, user_name), ids(ratings, item_name)
+    bi = damped(stars-mu, items)
+    bu = damped(stars-mu-items.map(bi).to_numpy(), users)
+    def predict(df): # unknown users and items have no entry
+        return mu + sum(ids(df, o).map(b).fillna(0).to_numpy(float) for o,b in [(user_name, bu), (item_name, bi)])
+    return predict
 
 # %% ../nbs/07_bias.ipynb #cell-11
 class DotProductBias(Module):
@@ -33,7 +39,7 @@ class DotProductBias(Module):
         n_users,  # rows of the user table, `#na#` included
         n_movies, # rows of the movie table
         n_factors, # numbers per vector
-        y_range=(0,5.5) # limits that predictions approach
+        y_range=(0,5.5) # limits that predictions approach; None: no limits; 'auto': set by `fit`
     ):
         check_sizes(n_users=n_users, n_movies=n_movies, n_factors=n_factors)
         check_y_range(y_range)
@@ -49,4 +55,4 @@ class DotProductBias(Module):
         movies = self.movie_factors(x[:,1])
         res = (users * movies).sum(dim=1)
         res = res + self.user_bias(x[:,0]).squeeze(1) + self.movie_bias(x[:,1]).squeeze(1)
-        return sigmoid_range(res, *self.y_range)
+        return in_range(res, self.y_range)

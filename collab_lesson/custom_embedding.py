@@ -10,7 +10,7 @@ import torch
 from fastai.collab import Module
 from .dot_product import check_pairs
 from .ratings import check_sizes
-from .sigmoid_range import check_y_range, sigmoid_range
+from .sigmoid_range import check_y_range, in_range
 
 # %% ../nbs/09_custom_embedding.ipynb #cell-13
 def create_params(
@@ -28,7 +28,7 @@ class DotProductBiasCustom(Module):
         n_users,  # rows of the user table, `#na#` included
         n_movies, # rows of the movie table
         n_factors, # numbers per vector
-        y_range=(0,5.5) # limits that predictions approach
+        y_range=(0,5.5) # limits that predictions approach; None: no limits; 'auto': set by `fit`
     ):
         check_sizes(n_users=n_users, n_movies=n_movies, n_factors=n_factors)
         check_y_range(y_range)
@@ -44,4 +44,4 @@ class DotProductBiasCustom(Module):
         movies = self.movie_factors[x[:,1]]
         res = (users * movies).sum(dim=1)
         res = res + self.user_bias[x[:,0]] + self.movie_bias[x[:,1]]
-        return sigmoid_range(res, *self.y_range)
+        return in_range(res, self.y_range)

@@ -12,7 +12,7 @@ from fastai.collab import Embedding, Module
 from .movielens import load_movies, load_users
 from .dot_product import check_pairs
 from .ratings import check_sizes
-from .sigmoid_range import check_y_range, sigmoid_range
+from .sigmoid_range import check_y_range, in_range
 
 # %% ../nbs/12_deep_learning.ipynb #cell-8
 def embedding_sizes(
@@ -45,7 +45,7 @@ class CollabNN(Module):
         user_size,      # (rows, length of a vector) of the user table; see `embedding_sizes`
         movie_size,     # the same for the movie table; the lengths may differ
         layers=(100,),  # width of each hidden layer; the book's is one of 100
-        y_range=(0,5.5) # limits that predictions approach
+        y_range=(0,5.5) # limits that predictions approach; None: no limits; 'auto': set by `fit`
     ):
         _check_net(user_size, movie_size, layers, y_range)
         self.user_factors = Embedding(*user_size)
@@ -56,7 +56,7 @@ class CollabNN(Module):
     def forward(self, x): # (bs,2) row numbers → (bs,) predicted ratings
         check_pairs(x, self.user_factors.num_embeddings, self.movie_factors.num_embeddings)
         both = torch.cat([self.user_factors(x[:,0]), self.movie_factors(x[:,1])], dim=1)
-        return sigmoid_range(self.layers(both).squeeze(1), *self.y_range)
+        return in_range(self.layers(both).squeeze(1), self.y_range)
 
 # %% ../nbs/12_deep_learning.ipynb #cell-44
 def side_features(
@@ -83,7 +83,7 @@ class WideAndDeep(Module):
         user_size, movie_size,          # as for `CollabNN`
         user_features, movie_features,  # one row per row of the tables, as `side_features` gives; None, None: no features
         layers=(100,),  # width of each hidden layer
-        y_range=(0,5.5) # limits that predictions approach
+        y_range=(0,5.5) # limits that predictions approach; None: no limits; 'auto': set by `fit`
     ):
         _check_net(user_size, movie_size, layers, y_range)
         for name,size,table in (('user', user_size, user_features), ('movie', movie_size, movie_features)):
@@ -109,4 +109,4 @@ class WideAndDeep(Module):
     def forward(self, x): # (bs,2) row numbers → (bs,) predicted ratings
         check_pairs(x, self.user_factors.num_embeddings, self.movie_factors.num_embeddings)
         u,m = x[:,0], x[:,1]
-        return sigmoid_range(self.wide(u, m) + self.deep(u, m), *self.y_range)
+        return in_range(self.wide(u, m) + self.deep(u, m), self.y_range)

@@ -13,16 +13,19 @@ from .training import Run, fit
 # %% ../nbs/08_weight_decay.ipynb #cell-16
 def sweep_weight_decay(
     make_model,  # function without arguments that returns a fresh model
-    dls,         # DataLoaders, as for `fit`
+    dls,         # DataLoaders or `Ratings`, as for `fit`
     wds=(0, .01, .03, .1, .3, 1.), # values to try, each on a fresh model
     seed=42,     # set before each model, so that all start from the same weights and see the same batches
     **kwargs     # anything else that `fit` takes
-)->dict:         # wd → `Run`
+)->dict:         # wd → `Run`; without those that Ctrl-C has cut short
     "Train a fresh model for each weight decay; raises ValueError for a negative one or none at all"
     wds = list(wds)
     if not wds: raise ValueError('wds is empty; give at least one weight decay to try.')
     if min(wds)<0: raise ValueError(f'wds={wds}: a weight decay must not be negative.')
-    def train(wd):
+    runs = {}
+    for wd in wds:
         set_seed(seed)
-        return fit(make_model(), dls, wd=wd, **kwargs)
-    return {wd: train(wd) for wd in wds}
+        run = fit(make_model(), dls, wd=wd, **kwargs)
+        if run.interrupted: break # Ctrl-C ends the sweep; a model that is half trained is no result
+        runs[wd] = run
+    return runs
