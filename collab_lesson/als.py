@@ -27,7 +27,7 @@ def ones_first(
     res[:,0] = 1
     return res
 
-# %% ../nbs/17_als.ipynb #0c8f8423
+# %% ../nbs/17_als.ipynb #ed82101f
 class Grouped:
     "Ratings sorted by one side, so that the ratings of each row are one stretch"
     def __init__(self,
@@ -172,7 +172,7 @@ def _held_out(valid, device): # rows and ratings of `valid` as tensors, or None
 def _mse(sums, values, limits): # of predictions that are clipped as `_clip` does
     return (sums if limits is None else sums.clamp(*limits)).sub(values).double().square().mean().item()
 
-# %% ../nbs/17_als.ipynb #20e8f53e
+# %% ../nbs/17_als.ipynb #57878d2e
 def sweep_bar(
     n,       # sweeps
     bar=None # show a progress bar? default: in a notebook or at a terminal

@@ -58,7 +58,7 @@ class Prior:
     noise: tuple = (1., 1.)   # shape and rate of the gamma prior on the precision of ratings
     window: tuple = (1., .02) # the same for effects of time
 
-# %% ../nbs/18_bayesian.ipynb #1653496c
+# %% ../nbs/18_bayesian.ipynb #50ad03c2
 def draw_normal_wishart(
     X,       # (n,d) vectors
     prior,   # a `Prior`
@@ -87,7 +87,7 @@ class SparseRows:
     def __matmul__(self, X): # (f,d) → (n,d)
         return F.embedding_bag(self.columns, X, self.starts, mode='sum', per_sample_weights=self.values, include_last_offset=True)
 
-# %% ../nbs/18_bayesian.ipynb #fed011f3
+# %% ../nbs/18_bayesian.ipynb #5ea3316f
 def shorter_side(
     table,          # (n,f) scipy array
     max_rows=10_000 # larger matrices than max_rows×max_rows are refused
@@ -95,7 +95,7 @@ def shorter_side(
     "Squared singular values of `table`, and the singular vectors of its shorter side; raises ValueError where that is long"
     (n,f), short = table.shape, min(table.shape)
     if short>max_rows:
-        raise ValueError(f'{f:,} features of {n:,} rows need the eigenvectors of a {short:,}×{short:,} matrix, {16*short**2/2**30:.1f} GB; '
+        raise ValueError(f'{f:,} features of {n:,} rows need the eigenvectors of a {short:,}×{short:,} matrix, {16*short**2/2**30:.3g} GB; '
                          f'max_rows={max_rows:,} forbids it. Use fewer features (implicit=False has none of its own), or max_rows={short}.')
     table = table.astype(np.float64)
     G = table@table.T if f>n else table.T@table
@@ -103,7 +103,7 @@ def shorter_side(
     if f>n: squares,Q = (o[...,squares>1e-8*squares.max()] for o in (squares, Q))
     return squares.clamp(min=0).float(), Q.float()
 
-# %% ../nbs/18_bayesian.ipynb #19ac2c8e
+# %% ../nbs/18_bayesian.ipynb #b9027b8f
 class Features:
     "Vectors of features, whose sum shifts the prior mean of the rows that have them"
     def __init__(self,
@@ -159,7 +159,7 @@ def history_features(
     logs = np.where(seen, (logs-logs[seen].mean())/(logs[seen].std()+1e-6), 0)
     return sparse.hstack([X, sparse.csr_array(logs[:,None].astype(np.float32))], format='csr')
 
-# %% ../nbs/18_bayesian.ipynb #7db1b8ca
+# %% ../nbs/18_bayesian.ipynb #6ca88d1d
 def table_features(
     df,   # DataFrame of features: numbers stay, text and categories become one column per value
     ids,  # user or item of each of its rows
@@ -239,7 +239,7 @@ def window_keys(
     if len(windows) and windows.abs().max()>=2**39: raise ValueError(f'times up to {times.abs().max().item()} are not seconds; are they milliseconds?')
     return users*2**40 + windows
 
-# %% ../nbs/18_bayesian.ipynb #91f183b8
+# %% ../nbs/18_bayesian.ipynb #9b6a3f8b
 class Windows:
     "One small effect per group of ratings"
     def __init__(self,
@@ -340,7 +340,7 @@ def find_windows(
     at = torch.searchsorted(keys, wanted).clamp(max=len(keys)-1)
     return torch.where(keys[at]==wanted, at, len(keys))
 
-# %% ../nbs/18_bayesian.ipynb #a624028a
+# %% ../nbs/18_bayesian.ipynb #0aca8248
 class BayesianMF(FactorModel):
     "Matrix factorization with biases by Gibbs sampling (Salakhutdinov & Mnih, 2008), side information optional"
     def __init__(self,
