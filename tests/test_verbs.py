@@ -29,7 +29,7 @@ makers = {
     'DotProductBias':      (lambda r: DotProductBias(*n(r), 4, y_range='auto'), gradient),
     'DotProductBiasCustom':(lambda r: DotProductBiasCustom(*n(r), 4, y_range='auto'), gradient),
     'CollabNN':            (lambda r: CollabNN((r.n_users, 4), (r.n_items, 4), y_range='auto'), gradient),
-    'WideAndDeep':         (lambda r: WideAndDeep((r.n_users, 4), (r.n_items, 4), None, None, y_range='auto'), gradient),
+    'WideAndDeep':         (lambda r: WideAndDeep((r.n_users, 4), (r.n_items, 4), None, None, y_range='auto'), gradient | dict(n_epoch=20)),
     'EmbeddingDotBias':    (lambda r: EmbeddingDotBias(4, *n(r), y_range='auto'), gradient),
     'BPR':                 (lambda r: BPR(*n(r), 4, n_others=8), dict(n_epoch=20, lr=.05, wd=.01, bs=16, bar=False)),
     'ALS':                 (lambda r: ALS(4, n_epochs=5), {}),
