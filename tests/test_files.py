@@ -387,7 +387,7 @@ def test_bytes_that_no_column_needs(tmp_path):
     assert len(read_ratings(write(tmp_path/'x.csv', 'user,item,rating,title\n1,2,3,Süß\n', 'latin-1')))==1
 
 def test_another_encoding_than_said(tmp_path):
-    with pytest.raises(ValueError, match='x.csv: not written in cp1252'): read_ratings(write(tmp_path/'x.csv', b'1,\x81,3\n'), encoding='cp1252')
+    with pytest.raises(ValueError, match='x.csv: not in cp1252'): read_ratings(write(tmp_path/'x.csv', b'1,\x81,3\n'), encoding='cp1252')
 
 def test_line_breaks_in_quotes(tmp_path):
     df = pd.DataFrame(dict(user=['a','b,"c"','d'], rating=[1,2,3], item=['x\ny','z','x'], review=['one\n\n"two", three\n', 'four', '"']))
