@@ -180,7 +180,7 @@ def valid_loss(
     model.train(was_training)
     return float(total/n) if n else math.nan
 
-# %% ../nbs/05_training.ipynb #69a3b241
+# %% ../nbs/05_training.ipynb #e5b86cc7
 def _check_training(model, lr, wd):
     "Raise ValueError for settings or a model that cannot be trained"
     if not isinstance(lr, Real) or not lr>0:
@@ -228,9 +228,10 @@ def fit(
     _check_training(model, lr, wd)
     dls, data, held_out = _loaders(model, train, valid, bs if isinstance(train, Ratings) else None, device)
     if len(dls.train)==0: raise ValueError('The training loader has no batches: fewer ratings than bs? Lower bs.')
+    unit = 1.
     if data is not None:
-        set_range(model, data)
         mark_fitted(model, data)
+        unit = set_range(model, data)
     model.to(getattr(dls.train, 'device', None)).train()
     opt = FusedAdam([p for p in model.parameters() if p.requires_grad], float(lr), wd=float(wd))
     for p in norm_bias_params(model, with_bias=True): opt.state[p]['do_wd'] = False # as `Learner` does
@@ -245,7 +246,7 @@ def fit(
             for x,y in dls.train:
                 opt.hypers[0].update(lr=lrs[step], mom=moms[step])
                 loss = loss_func(model(x), y)
-                loss.backward()
+                (loss/unit).backward()
                 opt.step()
                 opt.zero_grad()
                 losses.append(loss.detach())
@@ -265,7 +266,7 @@ def fit(
     return Run(model, pd.DataFrame(rows, columns=['epoch', 'train_loss', 'valid_loss', 'seconds']),
                np.array([o.item() for o in losses]), interrupted, 0 if held_out is None else held_out.unknown)
 
-# %% ../nbs/05_training.ipynb #3c6fef30
+# %% ../nbs/05_training.ipynb #14e7c7e3
 def _fit_itself(model, train, valid, settings, **kwargs):
     "`model.fit` on `Ratings`"
     if given := [k for k,v in settings.items() if v is not None]:
