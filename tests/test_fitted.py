@@ -19,7 +19,7 @@ frame['time'] = 1_600_000_000 + np.arange(800)*900
 ratings = Ratings(frame, time='time')
 train, valid = ratings.split()
 
-def quick(kind, **kw): return ALS(3, n_epochs=4, **kw) if kind=='ALS' else BayesianMF(3, n_sweeps=12, burn=4, **kw)
+def quick(kind, **kw): return ALS(3, reg=2, n_epochs=4, **kw) if kind=='ALS' else BayesianMF(3, n_sweeps=12, burn=4, **kw)
 both = pytest.mark.parametrize('kind', ['ALS', 'BayesianMF'])
 
 def like(r, values): # the same pairs, rated otherwise
@@ -34,8 +34,9 @@ def pairs(r): return torch.from_numpy(np.stack([r.users, r.items], 1)).long()
 @both
 @pytest.mark.parametrize('a,b', [(10, 0), (.125, 0), (3, -7), (1000, 500)])
 def test_predictions_follow_the_scale(kind, a, b):
-    before = fit(quick(kind), train, valid=valid)
-    after = fit(quick(kind), like(train, train.values*a+b), valid=like(valid, valid.values*a+b))
+    more = dict(windows=(86400,)) if kind=='BayesianMF' else {}
+    before = fit(quick(kind, **more), train, valid=valid)
+    after = fit(quick(kind, **more), like(train, train.values*a+b), valid=like(valid, valid.values*a+b))
     x = pairs(valid)
     close = dict(rtol=1e-3, atol=a*(1e-3 if kind=='ALS' else .03)) # a chain amplifies rounding a little
     assert torch.allclose(after.model(x), before.model(x)*a+b, **close)
@@ -43,7 +44,10 @@ def test_predictions_follow_the_scale(kind, a, b):
     if kind=='ALS': assert np.allclose(after.losses, before.losses*a*a, rtol=1e-3)
     else:
         assert np.allclose(after.epochs.noise_sd, before.epochs.noise_sd*a, rtol=.05)
-        assert torch.allclose(after.model.moments(x)[2], before.model.moments(x)[2]*a*a, rtol=.2)
+        (mean, *spread), (old_mean, *old_spread) = (o.model.moments(x, valid.times) for o in (after, before))
+        assert torch.allclose(mean, old_mean*a+b, **close)
+        for new,old in zip(spread, old_spread): assert torch.allclose(new, old*a*a, rtol=.2)
+        assert (old_mean-before.model.moments(x)[0]).abs().max()>.1 # times do something
 
 @both
 def test_the_range_is_that_of_the_ratings(kind):
@@ -97,6 +101,11 @@ def test_one_answer_by_every_road(kind):
     whole = model.block(users)
     assert whole.shape==(4, train.n_items) and torch.allclose(whole[:,items], model.block(users, items), atol=1e-5)
     assert torch.allclose(model(torch.cartesian_prod(users, items)), model.block(users, items).flatten(), atol=1e-4)
+    raw, limits = model.block(users), model.y_range
+    model.y_range = 2.5, 3.5
+    assert torch.equal(model.block(users), raw.clamp(2.5, 3.5)) and not torch.equal(raw, raw.clamp(2.5, 3.5))
+    assert torch.allclose(model(torch.cartesian_prod(users, items)), raw[:,items].flatten().clamp(2.5, 3.5), atol=1e-4)
+    model.y_range = limits
     name = train.user_names[3]
     best = recommend(model, train, name, 5)
     assert torch.allclose(predict(model, train, name, best.item.tolist()), torch.tensor(best.score.to_numpy()), atol=1e-4)
@@ -256,8 +265,11 @@ def test_a_history_is_sparse_and_counts_a_pair_once():
 def test_nothing_is_users_times_items():
     "50,000 by 50,000: one such array of float32 has 10 GB"
     code = '''if True:
-        import resource, numpy as np, pandas as pd
-        from collab_lesson.all import *
+        import resource, numpy as np, pandas as pd, torch
+        from collab_lesson.bayesian import *
+        from collab_lesson.als import *
+        from collab_lesson.ratings import *
+        from collab_lesson.training import fit
         resource.setrlimit(resource.RLIMIT_AS, (8<<30, 8<<30))
         rng, n = np.random.default_rng(0), 50_000
         r = Ratings(pd.DataFrame(dict(user=np.r_[:n, rng.integers(0, n, n)], item=np.r_[rng.integers(0, n, n), :n], rating=rng.integers(1, 6, 2*n))))
@@ -268,7 +280,7 @@ def test_nothing_is_users_times_items():
     '''
     p = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=root)
     assert not p.returncode, p.stderr[-800:]
-    assert 'eigenvectors of a 50,001×50,001 matrix, 37.3 GB' in p.stdout
+    assert 'eigenvectors of a 50,000×50,000 matrix, 37.3 GB' in p.stdout
 
 
 # times
@@ -285,6 +297,7 @@ def test_times_are_used_when_there_are_windows():
     model = timed.model
     error = lambda score: (score-torch.from_numpy(b.values)).square().mean().item()
     assert abs(error(model.predict_at(x, b.times))-timed.valid_loss)<1e-4 and error(model(x))>timed.valid_loss
+    assert (model.moments(x)[1]-model.moments(x, b.times)[1]).mean()>.5 # of a time unknown
     with pytest.raises(ValueError, match=r'windows=\(\), so times tell it nothing'): plain.model.predict_at(x, b.times)
     with pytest.raises(ValueError, match='times has shape'): model.predict_at(x, b.times[:3])
     timeless = Ratings(frame)
