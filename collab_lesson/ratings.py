@@ -745,8 +745,8 @@ def _rescale(column, times):
     for unit,name in [(10**3, 'milli'), (10**6, 'micro'), (10**9, 'nano')]:
         if big<10**11*unit: break
     if odd := int((abs(times)<10**8*unit).sum()): # 1973
-        raise ValueError(f'{column}: {odd} of {len(times)} times are not in {name}seconds, '
-                         'as others are. Convert them, or leave them out with time=False.')
+        raise ValueError(f'{column}: {odd} of {len(times)} times are not in '
+                         f'{name}seconds, as others are. Convert them, or leave them out: time=False.')
     warnings.warn(f'{column}: {name}seconds are made seconds.', stacklevel=4)
     times //= unit
 
@@ -1010,7 +1010,8 @@ class _Lines:
                 try: chunk = decoder.decode(chunk, end).encode()
                 except UnicodeDecodeError as e:
                     why = f'{e.reason} after line {line}; name its encoding='
-                    raise ValueError(f'{self.name}: not in {encoding}: {why}.') from None
+                    why = f'not in {encoding}: {why}'
+                    raise ValueError(f'{self.name}: {why}.') from None
             if self.cr: chunk = chunk.replace(b'\r', b'\n')
             rest += chunk
             cut = len(rest) if end else self._cut(rest)
@@ -1507,8 +1508,8 @@ def read_ratings(
     bad_lines='error' # what cannot be read: an error; 'count': left out, see `.skipped`
 )->Ratings:           # numbered as `Ratings` numbers the same table
     """Ratings from CSV and its relatives, JSON lines or Parquet, in batches. Raises
-    FileNotFoundError, ModuleNotFoundError without PyArrow, and ValueError with the file's
-    name for damage, for lines that cannot be read and for columns that are not there"""
+    FileNotFoundError, ModuleNotFoundError without PyArrow, and ValueError with the
+    file's name for damage, for lines that cannot be read and for missing columns"""
     _arrow()
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f'path is a {type(path).__name__}; a file or folder is needed.')
