@@ -202,6 +202,7 @@ def evaluate(
     if not isinstance(test, Ratings): test, train = as_ratings(test, 'valid'), train or as_ratings(test)
     train = test.train if train is None else train
     check_fits(model, test)
+    if train is not None: test.check_same(train)
     check_sizes(k=k)
     if not len(test): raise ValueError('0 ratings; there is nothing to measure.')
     if k>test.n_items-1: raise ValueError(f'k={k} is more than the {test.n_items-1} items there are.')
@@ -451,6 +452,7 @@ def recommend(
     r = as_ratings(data, 'all')
     rows = torch.arange(1, r.n_users) if users is None else r.user_names.rows(users)
     among = None if among is None else r.item_names.rows(among).unique()
+    if among is not None and not len(among): raise ValueError('among is empty; name the items to choose from.')
     us, items, scores = [], [], []
     for u,top,score in top_items(model, r, rows, n, r if exclude_seen else None, among):
         left = score>-torch.inf

@@ -220,7 +220,10 @@ def split_ratings(
     seed=42        # of NumPy's generator, whose stream is the same on every platform
 )->tuple:          # (training rows, validation rows): two integer arrays
     "Split row numbers at random; raises ValueError where either side would be empty"
-    if not 0<valid_pct<1: raise ValueError(f'valid_pct={valid_pct!r} must lie between 0 and 1.')
+    if not isinstance(valid_pct, Real) or isinstance(valid_pct, bool) or not 0<valid_pct<1:
+        raise ValueError(f'valid_pct={valid_pct!r} must lie between 0 and 1.')
+    if not isinstance(seed, Integral) or isinstance(seed, bool) or seed<0:
+        raise ValueError(f'seed={seed!r} must be a whole number that is not negative.')
     n = len(ratings) if hasattr(ratings, '__len__') else int(ratings)
     n_valid = int(n*valid_pct)
     if not 0<n_valid<n:
@@ -289,6 +292,7 @@ class Ratings:
 
     def _read(self, df, user, item, rating, time, user_names=None, item_names=None):
         check_ratings(df, None, user, item, rating, unique=False)
+        if user==item: raise ValueError(f'{user}: one column cannot be both users and items.')
         if time is not None and time not in df.columns:
             raise ValueError(f'columns missing: {time}; there are {", ".join(map(str, df.columns))}.')
         self.columns = dict(user=user, item=item, rating=rating, time=time)
@@ -471,6 +475,8 @@ class Ratings:
                 raise ValueError(f'by must be two lists of row numbers from 0 to {n-1}, the first not empty, and no row in both.')
             return train, valid
         if by not in ('random', 'time', 'user', 'last'): raise ValueError(f"by={by!r} must be 'random', 'time', 'user', 'last', or two lists of row numbers.")
+        if not isinstance(share, Real) or isinstance(share, bool) or not 0<share<1:
+            raise ValueError(f'share={share!r} must lie between 0 and 1.')
         if by=='random': return split_ratings(n, share, seed)
         if self.times is None: raise ValueError(f"split(by={by!r}) needs times: Ratings(…, time='name of the column').")
         if by!='last': split_ratings(n, share) # raises what it raises
@@ -493,7 +499,8 @@ class Ratings:
         replace=False  # draw training rows with replacement, as fastai's table loader does? default: each once per epoch
     )->DataLoaders:    # `train` is shuffled and drops a last batch that is not full, `valid` keeps the order
         "Loaders for `fit` or fastai's `Learner`"
-        bs, device = bs or batch_size(len(self)), pick_device(device)
+        bs, device = batch_size(len(self)) if bs is None else bs, pick_device(device)
+        check_sizes(bs=bs)
         if valid is None: valid = self[:0]
         self.check_same(valid)
         return DataLoaders(RatingsLoader(self, bs, True, replace, len(self)>=bs, device), RatingsLoader(valid, max(bs, 1024), device=device), device=device)
@@ -501,7 +508,9 @@ class Ratings:
     def check_same(self,
         other # `Ratings`
     ):
-        "Raise ValueError unless both number the same users and items"
+        "Raise ValueError unless both number the same users and items, TypeError for anything but `Ratings`"
+        if not isinstance(other, Ratings):
+            raise TypeError(f'`Ratings` are needed, not a {type(other).__name__}; `split` makes two that belong together.')
         for o in ('user_names', 'item_names'):
             a,b = getattr(self, o), getattr(other, o)
             if a!=b: raise ValueError(f'The two tables number their {a.column}s differently ({len(a)-1} names and {len(b)-1}); use the two parts of one `split`.')

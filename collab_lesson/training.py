@@ -200,6 +200,8 @@ def _loaders(model, train, valid, bs, device):
         dls = train.dls(bs, valid, device)
         if make is not None: dls = DataLoaders(make(dls.train), make(dls.valid), device=dls.device)
         return dls, train, valid
+    if not hasattr(train, 'train'):
+        raise TypeError(f'`Ratings` or DataLoaders are needed to train on, not a {type(train).__name__}: Ratings(df, …).')
     if valid is not None or bs is not None: raise ValueError('valid and bs go with `Ratings`; DataLoaders have their own.')
     if isinstance(train.train, TabDataLoader) and not isinstance(train.train, TensorDataLoader): train = tensor_dls(train)
     try: return train, as_ratings(train), as_ratings(train, 'valid')
@@ -220,6 +222,7 @@ def fit(
     **kwargs                 # for a model that fits itself
 )->Run:
     "Train with AdamW and one cycle, as `Learner.fit_one_cycle` does, or as the model does itself; raises FloatingPointError when the loss stops being a number, ValueError for ratings that the model cannot reach"
+    if not isinstance(model, torch.nn.Module): raise TypeError(f'A model is needed, not a {type(model).__name__}.')
     if hasattr(model, 'fit'): return _fit_itself(model, train, valid, dict(n_epoch=n_epoch, lr=lr, wd=wd, bs=bs, loss_func=loss_func), bar=bar, device=device, **kwargs)
     if kwargs: raise TypeError(f'fit has no argument {", ".join(kwargs)} for a {type(model).__name__}.')
     recipe = dict(n_epoch=5, lr=5e-3, wd=.01, bs=None) | getattr(model, 'recipe', {})
