@@ -74,16 +74,16 @@ def machine():
     return dict(cores=os.cpu_count(), cpu=model, system=platform.system(), python=platform.python_version(), torch=torch.__version__,
                 numpy=np.__version__, threads=1)
 
-def importing(n=3):
+def importing(n):
     "Seconds of a process that does nothing but import the library (median), and of one that does nothing"
     def once(code): return timed(lambda: subprocess.run([sys.executable, '-c', code], check=True))[1]
-    once('import collab_lesson.all') # from now on the files are in memory
     return {k: statistics.median(once(code) for _ in range(n)) for k,code in [('seconds', 'import collab_lesson.all'), ('python_s', '')]}
 
 @call_parse
 def main(
     sizes:str='100000 1000000 10000000', # numbers of ratings
     users:int=138_000, items:int=27_000, # of the lists for everybody; 20 ratings each
+    imports:int=5,   # how often the library is imported; the median counts
     out:str='runs',  # folder for ratings_cost.json
     only:str=None, file:str=None # (used by the script itself: measure one thing in this process)
 ):
@@ -104,9 +104,9 @@ def main(
     lists = elsewhere('all_lists', users*20, users, items)
     print(f'all lists: {lists["users"]:,} users × {lists["items"]:,} items, {lists["n_factors"]} factors: {lists["seconds"]:.0f} s, '
           f'peak {lists["peak_mb"]:.0f} MB (libraries: {lists["before_mb"]:.0f} MB)', flush=True)
-    imports = importing()
-    print(f'import collab_lesson.all: {imports["seconds"]:.2f} s (Python alone: {imports["python_s"]:.2f} s)')
+    import_s = importing(imports)
+    print(f'import collab_lesson.all: {import_s["seconds"]:.2f} s (Python alone: {import_s["python_s"]:.2f} s)')
     file = Path(out)/'ratings_cost.json'
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(dict(machine=machine(), rows=rows, bytes_for_each_further_rating=slopes, lists=lists, imports=imports), indent=1)+'\n')
+    file.write_text(json.dumps(dict(machine=machine(), rows=rows, bytes_for_each_further_rating=slopes, lists=lists, imports=import_s), indent=1)+'\n')
     print(f'Written: {file}')
