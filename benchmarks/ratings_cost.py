@@ -21,9 +21,9 @@ def road(df, n_lists=1000, n_factors=20, bs=8192):
     from collab_lesson.ranking import recommend
     from collab_lesson.ratings import Ratings
     from collab_lesson.training import fit
-    seconds, peaks = {}, {}
+    seconds, cpu_s, peaks = {}, {}, {}
     def stage(name, f):
-        res, seconds[name], _ = timed(f)
+        res, seconds[name], cpu_s[name] = timed(f)
         peaks[name] = peak_mb()
         return res
     r = stage('Ratings', lambda: Ratings(df.pop()))
@@ -33,7 +33,7 @@ def road(df, n_lists=1000, n_factors=20, bs=8192):
     if run.interrupted: raise KeyboardInterrupt
     lists = stage('recommend', lambda: recommend(model, r, r.user_names.index[:n_lists], n=10))
     model_mb = 4*sum(o.nbytes for o in model.parameters())/mb
-    return dict(users=r.n_users-1, items=r.n_items-1, lists=len(lists)//10, seconds=seconds, peaks=peaks, model_mb=model_mb)
+    return dict(users=r.n_users-1, items=r.n_items-1, lists=len(lists)//10, seconds=seconds, cpu_s=cpu_s, peaks=peaks, model_mb=model_mb)
 
 def all_lists(df, n_factors=64):
     "Seconds for the top 10 of every user with random weights, and the peak memory of the process"
@@ -42,8 +42,9 @@ def all_lists(df, n_factors=64):
     from collab_lesson.ratings import Ratings
     r = Ratings(df.pop())
     model = DotProductBias(r.n_users, r.n_items, n_factors)
-    df, seconds, _ = timed(lambda: recommend(model, r, n=10))
-    return dict(users=r.n_users-1, items=r.n_items-1, ratings=len(r), n_factors=n_factors, lists=len(df)//10, seconds=seconds, peak_mb=peak_mb())
+    df, seconds, cpu_s = timed(lambda: recommend(model, r, n=10))
+    return dict(users=r.n_users-1, items=r.n_items-1, ratings=len(r), n_factors=n_factors, lists=len(df)//10, seconds=seconds, cpu_s=cpu_s,
+                peak_mb=peak_mb())
 
 def measure(what, file):
     "Run one of the functions above in this process, after a warm-up; print JSON"
@@ -72,18 +73,18 @@ def machine():
     try: model = next(o.partition(':')[2].strip() for o in open('/proc/cpuinfo') if o.startswith('model name'))
     except (OSError, StopIteration): pass # not Linux
     return dict(cores=os.cpu_count(), cpu=model, system=platform.system(), python=platform.python_version(), torch=torch.__version__,
-                numpy=np.__version__, threads=1)
+                numpy=np.__version__, threads=1, load=os.getloadavg()[0] if hasattr(os, 'getloadavg') else None)
 
-def importing(n=3):
+def importing(n):
     "Seconds of a process that does nothing but import the library (median), and of one that does nothing"
     def once(code): return timed(lambda: subprocess.run([sys.executable, '-c', code], check=True))[1]
-    once('import collab_lesson.all') # from now on the files are in memory
     return {k: statistics.median(once(code) for _ in range(n)) for k,code in [('seconds', 'import collab_lesson.all'), ('python_s', '')]}
 
 @call_parse
 def main(
     sizes:str='100000 1000000 10000000', # numbers of ratings
     users:int=138_000, items:int=27_000, # of the lists for everybody; 20 ratings each
+    imports:int=5,   # how often the library is imported; the median counts
     out:str='runs',  # folder for ratings_cost.json
     only:str=None, file:str=None # (used by the script itself: measure one thing in this process)
 ):
@@ -102,11 +103,11 @@ def main(
     slopes = [(max(b['above_mb'].values()) - max(a['above_mb'].values()))*mb/(b['ratings']-a['ratings']) for a,b in zip(rows, rows[1:])]
     if slopes: print('bytes for each further rating, from size to size:', ', '.join(f'{o:.1f}' for o in slopes))
     lists = elsewhere('all_lists', users*20, users, items)
-    print(f'all lists: {lists["users"]:,} users × {lists["items"]:,} items, {lists["n_factors"]} factors: {lists["seconds"]:.0f} s, '
+    print(f'all lists: {lists["users"]:,} users × {lists["items"]:,} items, {lists["n_factors"]} factors: {lists["seconds"]:.0f} s ({lists["cpu_s"]:.0f} s of the processor), '
           f'peak {lists["peak_mb"]:.0f} MB (libraries: {lists["before_mb"]:.0f} MB)', flush=True)
-    imports = importing()
-    print(f'import collab_lesson.all: {imports["seconds"]:.2f} s (Python alone: {imports["python_s"]:.2f} s)')
+    import_s = importing(imports)
+    print(f'import collab_lesson.all: {import_s["seconds"]:.2f} s (Python alone: {import_s["python_s"]:.2f} s)')
     file = Path(out)/'ratings_cost.json'
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(dict(machine=machine(), rows=rows, bytes_for_each_further_rating=slopes, lists=lists, imports=imports), indent=1)+'\n')
+    file.write_text(json.dumps(dict(machine=machine(), rows=rows, bytes_for_each_further_rating=slopes, lists=lists, imports=import_s), indent=1)+'\n')
     print(f'Written: {file}')

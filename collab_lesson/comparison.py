@@ -52,7 +52,7 @@ def make_task(
     if features is not None: t['user_features'], t['item_features'] = features
     return SimpleNamespace(**t), (test.values if k is None else test)
 
-# %% ../nbs/23_comparison.ipynb #26ba5b9d
+# %% ../nbs/23_comparison.ipynb #a266ad20
 def task_arrays(
     task # from `make_task`
 )->SimpleNamespace: # arrays of one length for training, others for the test; row numbers from 0
@@ -79,10 +79,8 @@ def movielens_features(
     years = pd.cut(movies.year.astype(float).fillna(1990), years).astype(str)
     of_people = pd.DataFrame(dict(age=ages, job=people.occupation, gender=people.gender, zip=people.zip_code.str[0]))
     of_movies = pd.concat([pd.get_dummies(years), movies.genres.str.get_dummies()], axis=1).astype(float)
-    def table(df, ids, names):
-        rows = names.find(ids)
-        return table_features(df[rows>0], rows[rows>0], len(names)).numpy()
-    return table(of_people, people.user, ratings.user_names), table(of_movies, movies.movie, ratings.item_names)
+    return (table_features(of_people, people.user, ratings.user_names).toarray(),
+            table_features(of_movies, movies.movie, ratings.item_names).toarray())
 
 # %% ../nbs/23_comparison.ipynb #cell-18
 def _fitted(model, train, *args, **kwargs):
@@ -130,9 +128,10 @@ def als_system(t, seed, **settings):
 def bayes_system(t, seed, side=False, **settings):
     "`BayesianMF` as a system; with `side`, it uses features, histories and the day of the rating"
     model = BayesianMF(seed=seed, implicit=side, windows=(86400,) if side else (), **settings)
-    extra = dict(user_features=torch.as_tensor(t.user_features), movie_features=torch.as_tensor(t.item_features)) if side else {}
+    extra = dict(user_features=t.user_features, movie_features=t.item_features) if side else {}
     model = _fitted(model, t.train, device='cpu', **extra)
-    return lambda: model.predict(*t.test_pairs.T, t.test_times if side else None).numpy()
+    if side: return lambda: model.predict_at(t.test_pairs, t.test_times).numpy()
+    return lambda: score_pairs(model, t.test_pairs).numpy()
 
 # %% ../nbs/23_comparison.ipynb #cell-24
 def fastai_system(t, seed):
@@ -237,8 +236,8 @@ def score_answers(
         raise ValueError(f'Lists must hold rows of items, from 1 to {task.train.n_items-1}, and 0 where there is none.')
     users = torch.arange(1, len(got)+1)
     top = torch.from_numpy(got.astype(np.int64))
-    again = pd.DataFrame(dict(user=users.repeat_interleave(task.k), item=top.flatten())).duplicated().to_numpy()
-    top[torch.from_numpy(again).view_as(top) | _hits(task.train, users, top)] = 0 # twice, or seen: a wasted place
+    again = pd.DataFrame(dict(user=users.repeat_interleave(task.k), item=top.flatten())).duplicated()
+    top[torch.tensor(again.to_numpy()).view_as(top) | _hits(task.train, users, top)] = 0 # twice, or seen: a wasted place
     R, tally = _n_relevant(answers)[1:], _Tally(task.k, task.train.n_items)
     users, top, R = users[R>0], top[R>0], R[R>0]
     tally.add(_hits(answers, users, top), top, top>0, R)

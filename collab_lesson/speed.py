@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np # nothing larger here: see "A meter" below
 
-# %% ../nbs/21_speed.ipynb #d8a0fd95
+# %% ../nbs/21_speed.ipynb #dd3827f8
 def timed(
     f # function without arguments
 )->tuple: # what `f` returned, seconds on the wall's clock, seconds that the processor has worked
@@ -32,7 +32,7 @@ def seconds_to_reach(
     if not max(losses)<=goal: raise ValueError(f'the goal of {goal} was missed: validation losses {[round(o, 4) for o in losses]}.')
     return float(np.median(secs)), max(losses)
 
-# %% ../nbs/21_speed.ipynb #c359f30a
+# %% ../nbs/21_speed.ipynb #f1694e9b
 def measured(
     name,            # of a file in nbs/results, such as 'lesson.json'
     folder='results' # where it is if the repository is there
@@ -50,7 +50,7 @@ def measured(
         why = f'There is no {file.absolute()}, and {url} cannot be read: {e}'
         raise FileNotFoundError(why) from None
 
-# %% ../nbs/21_speed.ipynb #c6dbe11d
+# %% ../nbs/21_speed.ipynb #526cc006
 def random_ratings(
     n_ratings, n_users, n_items, # sizes; no more ratings than n_users*n_items
     seed=0
