@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np, pytest
 
-from collab_lesson.widgets import (Widget, asset, bias_demo, descent_demo, dot_product_demo, movie_map_demo, one_hot_demo, rate_demo,
+from collab_lesson.widgets import (Widget, asset, bet, bias_demo, descent_demo, dot_product_demo, movie_map_demo, one_hot_demo, quiz, rate_demo,
                                    weight_decay_demo, y_range_demo)
 
 axe = Path(os.environ.get('AXE_CORE') or Path(__file__).parent.parent/'node_modules/axe-core/axe.min.js')
@@ -363,7 +363,7 @@ def test_words_stay_when_a_script_fails(browser):
     page.close()
 
 def test_small():
-    assert len(asset('widget.js')) + len(asset('widget.css')) < 20_000
+    assert sum(len(asset(o)) for o in ('widget.js', 'theme.css', 'widget.css')) < 20_000
     for o in demos(): assert len(str(o)) < 32_000, (o.kind, len(str(o)))
     big = rate_demo([f'A title of a usual length {i}' for i in range(300)], rng.normal(0, .3, (300, 50)), rng.normal(0, 1, 300))
     assert len(str(big)) < 100_000
@@ -373,6 +373,155 @@ def test_tensors_and_frames_are_welcome():
     assert str(one_hot_demo(torch.ones(3, 2, requires_grad=True))) == str(one_hot_demo([[1, 1]]*3))
     frame = pd.DataFrame([[5, None], [1, 2.]], index=[7, 8], columns=['Up', 'Heat'])
     assert repr(descent_demo(frame)).startswith('2 users, 2 movies, 3 ratings.') and '7 and “Heat”' in repr(descent_demo(frame))
+
+
+# bets and quizzes
+
+def a_bet(**kw):
+    return bet(**dict(question='Will `valid_loss` fall?', choices=['yes', 'no', 'first, then it rises'], answer=2, because='The model learns the noise.') | kw)
+
+def a_quiz(**kw):
+    choices = {'0': 'A lookup multiplies nothing.', '50': 'They are read, not multiplied.', '47,200': 'The product with a one-hot vector needs them.'}
+    return quiz(**dict(question='How many multiplications does a lookup take?', choices=choices, answer='0') | kw)
+
+@pytest.fixture
+def visit(browser):
+    "Open pages of one address each in one browser, which has a memory; at the end no error, and no request but for the page itself."
+    context, wrong, asked = browser.new_context(), [], []
+    def f(*widgets, name='chapter', **options):
+        own = browser.new_context(**options) if options else context
+        made.append(own)
+        page = own.new_page()
+        page.set_default_timeout(5000)
+        page.on('console', lambda m: wrong.append(m.text) if m.type in ('error', 'warning') else None)
+        page.on('pageerror', lambda e: wrong.append(str(e)))
+        page.on('request', lambda r: asked.append(r.url))
+        page.route('**/*', lambda r: r.fulfill(body=page_of(*widgets), content_type='text/html; charset=utf-8') if r.request.is_navigation_request() else r.fulfill(status=204))
+        page.goto(url := f'https://lesson.test/{name}.html')
+        urls.append(url)
+        return page
+    made, urls = [context], []
+    yield f
+    for o in made: o.close()
+    assert not wrong and [o for o in asked if 'favicon' not in o] == urls
+
+def box(page, n=0): return page.locator('.cl-ask').nth(n)
+def choice(page, name, n=0): return box(page, n).locator('.cl-choices').get_by_role('button', name=name)
+def told(page, n=0): return box(page, n).get_by_role('status').inner_text()
+
+def test_bet(visit):
+    page = visit(a_bet(), a_bet(question='And then?', answer='yes'))
+    assert page.get_by_role('group', name='Bet: Will valid_loss fall?').locator('code').inner_text() == 'valid_loss'
+    assert told(page) == '' and not page.get_by_text('learns the noise').first.is_visible()
+    choice(page, 'no').click()
+    assert re.split(r'\s*\n\s*', told(page)) == ['✗ You said: no.', 'Answer: first, then it rises', 'The model learns the noise.']
+    assert choice(page, 'no').get_attribute('aria-pressed') == 'true' and choice(page, 'first').inner_text() == '✓ first, then it rises'
+    choice(page, 'first').click(force=True)
+    assert told(page).startswith('✗ You said: no.')  # one bet is one bet
+    assert told(page, 1) == ''
+    choice(page, 'yes', 1).click()
+    assert told(page, 1).startswith('✓ Right.')
+
+def test_bet_by_key(visit):
+    page = visit(a_bet())
+    for key in ('Tab', 'Tab', 'Tab', 'Enter'): page.keyboard.press(key)
+    assert told(page).startswith('✓ Right.')
+    assert page.evaluate('getComputedStyle(document.activeElement).outlineStyle') == 'solid'
+    page.keyboard.press('Tab')
+    assert page.evaluate('document.activeElement.textContent') == 'Clear my answer'
+    page.keyboard.press('Space')
+    assert told(page) == '' and page.evaluate('document.activeElement.textContent') == 'yes'
+    page.keyboard.press('Space')
+    assert told(page).startswith('✗ You said: yes.')
+
+def test_quiz(visit):
+    page = visit(a_quiz())
+    choice(page, '47,200').click()
+    assert told(page).split('\n')[0] == '✗ Not this one. Choose again.' and 'one-hot vector' in told(page) and 'not multiplied' not in told(page)
+    assert '✓' not in box(page).inner_text()
+    choice(page, '0').first.press('Enter')
+    assert re.split(r'\s*\n\s*', told(page)) == ['✓ Right.', '✓ 0: A lookup multiplies nothing.', '✗ 50: They are read, not multiplied.',
+                                                  '✗ 47,200: The product with a one-hot vector needs them.']
+
+def test_a_second_visit_remembers(visit):
+    both = a_bet(), a_quiz()
+    page = visit(*both)
+    choice(page, 'yes').click(); choice(page, '50', 1).click()
+    page = visit(*both)
+    assert told(page).startswith('✗ You said: yes.') and told(page, 1).startswith('✗ Not this one.')
+    choice(page, '0', 1).first.click()
+    other = visit(*both, name='other')
+    assert told(other) == told(other, 1) == ''  # another chapter, another memory
+    page = visit(a_bet(choices=['never', 'first, then it rises'], answer=1), both[1])
+    assert told(page) == '' and told(page, 1).startswith('✓ Right.')  # the choice is gone
+    page = visit(*both)
+    box(page).get_by_role('button', name='Clear my answer').click()
+    page = visit(*both)
+    assert told(page) == '' and told(page, 1) != ''
+    page.evaluate("localStorage.setItem(Object.keys(localStorage)[0], '{broken')")
+    assert told(visit(*both), 1) == ''
+
+def test_questions_without_a_memory(show):
+    page = show(a_bet(), a_quiz())  # a page without an address: localStorage raises
+    assert page.evaluate("(() => { try { return !localStorage } catch { return true } })()")
+    choice(page, 'first').click(); choice(page, '0', 1).first.click()
+    assert told(page).startswith('✓ Right.') and told(page, 1).startswith('✓ Right.')
+
+def test_questions_without_javascript(show):
+    page = show(a_bet(), a_quiz(), java_script_enabled=False)
+    assert page.get_by_role('button').count() == 0
+    assert page.get_by_role('listitem').all_inner_texts()[:3] == ['yes', 'no', 'first, then it rises']
+    for n, text in enumerate(('Answer: first, then it rises', '50: They are read, not multiplied.')):
+        answer = box(page, n).get_by_text(text)
+        assert not answer.is_visible()
+        box(page, n).locator('summary').click()
+        assert answer.is_visible()
+
+def test_questions_beside_demonstrations(show):
+    page = show(a_bet(), one_hot_demo(), a_quiz(), a_bet())
+    assert page.locator('.cl-choices button').count() == 9 and page.locator('figure[data-ready]').count() == 1
+    page.evaluate("document.querySelectorAll('script:not([type])').forEach(o => { const s = document.createElement('script'); s.text = o.text; document.body.append(s) })")
+    assert page.locator('.cl-choices button').count() == 9  # running the scripts again changes nothing
+    choice(page, 'yes').click()
+    assert told(page) and told(page, 2) == ''
+    assert page.evaluate('document.querySelectorAll(".cl-ask [id]").length') == 0
+
+@pytest.mark.parametrize('scheme, width', [('light', 900), ('dark', 375)])
+def test_questions_are_legible(show, scheme, width):
+    long = a_quiz(choices={'a choice that is a whole sentence, longer than the page is wide, and_a_long_name_without_any_space_in_it_at_all': 'So.', '50': 'No.', '0': 'No.'}, answer=0)
+    page = show(a_bet(), a_quiz(), long, color_scheme=scheme, viewport=dict(width=width, height=900), head='<style>html{color-scheme:light dark}</style>')
+    choice(page, 'yes').click(); choice(page, '0', 1).first.click(); choice(page, 'sentence', 2).click()
+    assert page.evaluate('document.documentElement.scrollWidth') <= width
+    contrast = page.evaluate("""() => {
+        const light = s => { const [r, g, b] = s.match(/[\\d.]+/g).map(v => v/255).map(v => v <= .03928 ? v/12.92 : ((v + .055)/1.055)**2.4); return .2126*r + .7152*g + .0722*b }
+        const back = o => { for (; o; o = o.parentElement) { const c = getComputedStyle(o).backgroundColor; if (!/, 0\\)$/.test(c)) return c } }
+        return [...document.querySelectorAll('.cl-ask :is(legend, legend i, button, p, b, li, span)')].filter(o => o.checkVisibility()).map(o => {
+            const [a, b] = [light(getComputedStyle(o).color), light(back(o))].sort((a, b) => b - a); return (a + .05)/(b + .05) }) }""")
+    assert len(contrast) > 30 and min(contrast) > 4.5
+    if axe.is_file():
+        page.evaluate(axe.read_text(encoding='utf-8'))
+        assert page.evaluate("axe.run('main').then(r => r.violations.map(v => [v.id, v.nodes[0].html]))") == []
+
+def test_a_choice_cannot_break_out(show):
+    bad = '</script><b id="bad">&amp;<!--"'
+    page = show(a_bet(question=bad, choices=[bad, 'no'], answer=0, because=bad), a_quiz(question=bad, choices={bad: bad, 'no': bad}, answer=0))
+    choice(page, 'no').click(); choice(page, 'no', 1).click()
+    assert page.locator('#bad').count() == 0 and told(page).count(bad) == 2
+
+def test_questions_are_small():
+    shared = sum(len(asset(o)) for o in ('theme.css', 'ask.css', 'ask.js'))
+    for o in (a_bet(), a_quiz()):
+        assert len(str(o)) - shared < 1000 and len(str(o)) < 8000
+        assert not re.search(r'\n\s*\n', str(o)) and str(o) == o._repr_html_()
+    assert not re.search(r'\n\s*\n', str(a_bet(because='One.\n\nTwo.')))
+    assert repr(a_bet()) == 'Bet: Will `valid_loss` fall? (yes / no / first, then it rises) Answer: first, then it rises. The model learns the noise.'
+
+def test_a_computed_answer():
+    import torch
+    choices = ['no', 'yes']
+    for answer in (1, 'yes', choices[int(2 > 1)], np.int64(1), torch.tensor([.1, .9]).argmax(), np.str_('yes')):
+        assert 'data-answer="1"' in str(a_bet(choices=choices, answer=answer))
+    assert 'data-answer="2"' in str(a_bet(choices=[1, 2, 5], answer=np.int64(5))) and 'data-answer="1"' in str(a_bet(choices=(.1, .5), answer=.5))
 
 @pytest.mark.parametrize('make, says', [
     (lambda: one_hot_demo([[1, 2]]), '2 to 12 rows'),
@@ -394,6 +543,24 @@ def test_tensors_and_frames_are_welcome():
     (lambda: rate_demo(titles, factors*1e6, bias), 'ends at 65504'),
     (lambda: rate_demo(titles, factors, bias, prior=[0]), '12 factors and a bias need 13'),
     (lambda: rate_demo(titles, factors, bias, show=31), 'between 1 and half'),
+    (lambda: a_bet(answer='maybe'), "the answer 'maybe' is none of the choices: 'yes', 'no', 'first, then it rises'"),
+    (lambda: a_bet(answer=3), 'the answer 3 is none of the choices'),
+    (lambda: a_bet(answer=-1), 'the answer -1 is none'),
+    (lambda: a_bet(answer=1.), 'the answer 1.0 is none'),
+    (lambda: a_bet(answer=None), 'the answer None is none'),
+    (lambda: a_bet(answer=True), 'choices[int(a > b)]'),
+    (lambda: a_bet(answer=np.float64(2) > 1), 'choices[int(a > b)]'),
+    (lambda: a_bet(choices=[1, 2, 4], answer=0), 'the answer 0 is none'),
+    (lambda: a_bet(choices=['yes'], answer=0), '1 choice: give two or more'),
+    (lambda: a_bet(choices=[], answer=0), '0 choices: give two or more'),
+    (lambda: a_bet(choices=['yes', 'no', 'yes'], answer=0), "'yes' is there twice"),
+    (lambda: a_bet(choices='yes', answer=0), 'give a list'),
+    (lambda: a_bet(choices=['yes', ' '], answer=0), 'an empty choice'),
+    (lambda: a_quiz(choices=['0', '50']), 'dict of choice to reason'),
+    (lambda: a_quiz(choices={'0': 'So.'}), '1 choice: give two or more'),
+    (lambda: a_quiz(choices={'0': 'So.', '50': ' '}), "'50' has no reason"),
+    (lambda: a_quiz(choices={'0': 'So.', 0: 'So.'}), "'0' is there twice"),
+    (lambda: a_quiz(answer='5'), "the answer '5' is none"),
 ])
 def test_bad_input_is_named(make, says):
     with pytest.raises(ValueError, match=re.escape(says)): make()
