@@ -21,15 +21,15 @@ def bias_baseline(
     "Fit $\\mu + b_u + b_i$ in closed form with damped means (Koren, 2010); unknown users and items count as average"
     if not damping>=0: raise ValueError(f'damping={damping!r} must not be negative.')
     mu, stars = ratings[rating_name].mean(), ratings[rating_name].to_numpy(float)
-    ids = lambda df, name: pd.Series(plain_ids(df[name], name)) # of any dtype, categories too
     def damped(resid, by):
         groups = pd.Series(resid).groupby(by)
         return groups.sum()/(damping + groups.count())
-    users, items = ids(ratings, user_name), ids(ratings, item_name)
+    users, items = (pd.Series(plain_ids(ratings[o], o)) for o in (user_name, item_name)) # whatever the dtype
     bi = damped(stars-mu, items)
     bu = damped(stars-mu-items.map(bi).to_numpy(), users)
     def predict(df): # unknown users and items have no entry
-        return mu + sum(ids(df, o).map(b).fillna(0).to_numpy(float) for o,b in [(user_name, bu), (item_name, bi)])
+        known = lambda o, b: df[o].astype(object).map(b).astype(float).fillna(0).to_numpy()
+        return mu + known(user_name, bu) + known(item_name, bi)
     return predict
 
 # %% ../nbs/07_bias.ipynb #cell-11

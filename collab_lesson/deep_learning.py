@@ -9,9 +9,8 @@ __all__ = ['embedding_sizes', 'CollabNN', 'side_features', 'WideAndDeep']
 import pandas as pd, torch
 from torch import nn
 from fastai.collab import Embedding, Module
-from .movielens import load_movies, load_users
 from .dot_product import check_pairs
-from .ratings import check_sizes
+from .ratings import as_ratings, check_sizes
 from .sigmoid_range import check_y_range, in_range
 
 # %% ../nbs/12_deep_learning.ipynb #cell-8
@@ -60,19 +59,19 @@ class CollabNN(Module):
 
 # %% ../nbs/12_deep_learning.ipynb #cell-44
 def side_features(
-    dls,         # DataLoaders of `lesson_dls` on MovieLens
-    users=None,  # as `load_users` gives; default: those
-    movies=None  # as `load_movies` gives; default: those
+    data,        # `Ratings` or DataLoaders whose users and titles these are
+    users,       # as `load_users` gives: a row for each user, with `user`, `age` (years) and `occupation`
+    movies       # as `load_movies` gives: a row for each item, with `title` and `genres` (joined by |)
 )->tuple:        # two DataFrames: (users, age groups and occupations), (movies, genres); row i describes row i of the tables, row 0 is zeros
     "What is known about each user and movie apart from ratings, as zeros and ones; raises ValueError for one that is not described"
-    users = (load_users() if users is None else users).set_index('user')
-    movies = (load_movies() if movies is None else movies).drop_duplicates('title').set_index('title') # 18 titles occur twice
+    users, movies = users.set_index('user'), movies.drop_duplicates('title').set_index('title') # 18 titles occur twice
     groups = pd.cut(users.age, [0, 17, 24, 34, 44, 49, 55, 200], labels=['under 18', '18-24', '25-34', '35-44', '45-49', '50-55', '56+']) # those of later MovieLens sets
     about = [pd.concat([pd.get_dummies(groups), pd.get_dummies(users.occupation)], axis=1), movies.genres.str.get_dummies()]
     res = []
-    for name,df in zip(dls.train_ds.cat_names, about):
-        vocab = list(dls.classes[name])[1:]
-        if missing := [o for o in vocab if o not in df.index]: raise ValueError(f'{len(missing)} of {len(vocab)} in the column {name} are not described, the first being {missing[0]!r}.')
+    r = as_ratings(data)
+    for names,df in zip((r.user_names, r.item_names), about):
+        vocab = list(names)[1:]
+        if missing := [o for o in vocab if o not in df.index]: raise ValueError(f'{len(missing)} of {len(vocab)} in the column {names.column} are not described, the first being {missing[0]!r}.')
         res.append(pd.concat([pd.DataFrame(0., index=['#na#'], columns=df.columns), df.loc[vocab].astype(float)]))
     return tuple(res)
 

@@ -7,7 +7,7 @@ __all__ = ['check_sizes', 'pick_device', 'at_terminal', 'check_ratings', 'plain_
            'RatingsLoader', 'Ratings', 'batch_size', 'as_ratings', 'encode', 'decode', 'synthetic_factors',
            'synthetic_ratings']
 
-# %% ../nbs/00_ratings.ipynb #d89c5d6d
+# %% ../nbs/00_ratings.ipynb #8e63d933
 import difflib, hashlib, sys, warnings
 from functools import cached_property
 from numbers import Integral, Real
@@ -17,7 +17,7 @@ from fastai.data.core import DataLoaders
 from fastcore.basics import listify
 from scipy import sparse
 
-# %% ../nbs/00_ratings.ipynb #f09c0afa
+# %% ../nbs/00_ratings.ipynb #62a8183a
 def check_sizes(
     **sizes # name=value, each a whole number above 0
 ):
@@ -26,7 +26,7 @@ def check_sizes(
         if isinstance(v, (bool, np.bool_)) or not isinstance(v, Integral) or v<1:
             raise ValueError(f'{name}={v!r} must be a whole number above 0.')
 
-# %% ../nbs/00_ratings.ipynb #58f60ea1
+# %% ../nbs/00_ratings.ipynb #81bd2cdf
 def pick_device(
     device='auto'   # 'auto', or a name that PyTorch knows, such as 'cpu' or 'cuda:1'
 )->torch.device:
@@ -41,13 +41,13 @@ def pick_device(
         why = str(e).splitlines()[0]
         raise ValueError(f'device {device!r} cannot be used here: {why}') from None
 
-# %% ../nbs/00_ratings.ipynb #c6923383
+# %% ../nbs/00_ratings.ipynb #0b73c660
 def at_terminal()->bool:
     "Does standard output go to a person's terminal? Services have no such output, or one that cannot tell"
     try: return sys.stdout.isatty()
     except (AttributeError, ValueError): return False
 
-# %% ../nbs/00_ratings.ipynb #c96cca83
+# %% ../nbs/00_ratings.ipynb #86681843
 def check_ratings(
     ratings,              # DataFrame, one row per opinion
     scale=(1,5),          # lowest and highest rating that may occur; None for no limits
@@ -83,7 +83,7 @@ def check_ratings(
         complain(rating_name, 'are text; convert them with pd.to_numeric', r.notna())
     return ratings
 
-# %% ../nbs/00_ratings.ipynb #dee0f6a5
+# %% ../nbs/00_ratings.ipynb #14ad395f
 def _plain(o): return o.item() if hasattr(o, 'item') else o # NumPy's numbers as Python's
 
 def plain_ids(
@@ -125,7 +125,7 @@ def plain_ids(
     other = a[~(text|number)][0]
     raise TypeError(f'{column}: ids must be whole numbers or text; there is {other!r}, of type {type(other).__name__}.')
 
-# %% ../nbs/00_ratings.ipynb #521223af
+# %% ../nbs/00_ratings.ipynb #669ba804
 class Names:
     "The ids of one column and their row numbers; row 0 is for everything that is not in the list"
     def __init__(self,
@@ -183,7 +183,7 @@ class Names:
                              f'Nothing among the {len(self)-1} known ones is like it.'))
         return torch.from_numpy(rows.astype(np.int64))
 
-# %% ../nbs/00_ratings.ipynb #351f38c0
+# %% ../nbs/00_ratings.ipynb #a199ccfa
 def _seconds(column, times):
     "A column of times as int64 seconds since 1970"
     s = pd.Series(times)
@@ -213,7 +213,7 @@ def _number(ids, column, names=None):
     if not len(new): return row[codes], names
     return row[codes], Names(np.concatenate([names.index.to_numpy(), found[new]]), column)
 
-# %% ../nbs/00_ratings.ipynb #c80adeee
+# %% ../nbs/00_ratings.ipynb #9637ff38
 def split_ratings(
     ratings,       # anything with a length, in the order of its file; or its number of rows
     valid_pct=.2,  # share of rows to hold out, between 0 and 1; the share that the original notes used
@@ -229,7 +229,7 @@ def split_ratings(
     rows = np.random.default_rng(seed).permutation(n)
     return rows[n_valid:], rows[:n_valid]
 
-# %% ../nbs/00_ratings.ipynb #7bcd3233
+# %% ../nbs/00_ratings.ipynb #cfcd9714
 def row_batches(
     tensors,        # tensors of one length, whose rows belong together
     bs,             # rows per batch
@@ -272,7 +272,7 @@ class RatingsLoader:
         for u,i,y in row_batches(self.tensors, self.bs, self.shuffle, self.replace, self.drop_last):
             yield torch.stack([u, i], 1).long(), y
 
-# %% ../nbs/00_ratings.ipynb #b217fe81
+# %% ../nbs/00_ratings.ipynb #9ff8df32
 class Ratings:
     "Who rated what, how high and, if known, when: int32 row numbers, float32 values, int64 seconds, and the names behind the numbers"
     def __init__(self,
@@ -299,6 +299,23 @@ class Ratings:
         else: self.values = df[rating].to_numpy(dtype=np.float32, copy=True)
         if not np.isfinite(self.values).all(): raise ValueError(f'{rating}: too large for a 32-bit number.')
         self.times = None if time is None else _seconds(time, df[time])
+
+    @classmethod
+    def of_codes(cls,
+        user_ids, item_ids, # the ids of rows 1, 2, …
+        columns,            # what the columns are called: dict(user=, item=, rating=, time=)
+        users, items, values, times=None # (n,) row numbers, ratings and seconds
+    ):
+        "`Ratings` from numbers that are there already, such as a saved folder has; raises ValueError for rows without a name"
+        res = object.__new__(cls)
+        res.columns, res.item_titles, res.train = dict(columns), None, None
+        for o,rows,ids in [('user', users, user_ids), ('item', items, item_ids)]:
+            names = Names(ids, columns[o])
+            if len(rows)!=len(values) or len(rows) and not 0<=rows.min()<=rows.max()<len(names):
+                raise ValueError(f'{o} rows must be one per rating, from 0 to {len(names)-1}.')
+            setattr(res, f'{o}s', np.asarray(rows, np.int32)); setattr(res, f'{o}_names', names)
+        res.values, res.times = np.asarray(values, np.float32), None if times is None else np.asarray(times, np.int64)
+        return res
 
     def _like(self, rows, **changes):
         "The same ratings at other rows"
@@ -491,14 +508,14 @@ class Ratings:
 
     def __getstate__(self): return {k: v for k,v in self.__dict__.items() if not k.startswith('_')}
 
-# %% ../nbs/00_ratings.ipynb #66de1687
+# %% ../nbs/00_ratings.ipynb #a4bba20a
 def batch_size(
     n # number of ratings
 )->int: # a power of two from 64 to 8192
     "As many ratings per batch as give about the 1,250 steps per epoch of the lesson, whose learning rate then still fits"
     return int(2**np.clip(np.round(np.log2(max(n, 1)/1250)), 6, 13))
 
-# %% ../nbs/00_ratings.ipynb #8d5480f7
+# %% ../nbs/00_ratings.ipynb #91c45187
 def as_ratings(
     data,        # `Ratings`, the loaders that they make, or fastai's loaders of a table, such as `lesson_dls` gives
     part='train' # of loaders: 'train', 'valid', or 'all' for both
@@ -522,14 +539,11 @@ def _of_loader(dls, dl):
     to = getattr(dl, 'dataset', None)
     if not (hasattr(to, 'cat_names') and hasattr(to, 'xs')): raise TypeError('These DataLoaders hold no table of ratings.')
     (user,item), rating = to.cat_names[:2], to.y_names[0]
-    res = object.__new__(Ratings)
-    res.columns, res.item_titles, res.train, res.times = dict(user=user, item=item, rating=rating, time=None), None, None, None
-    res.users, res.items = (to.xs[o].to_numpy(dtype=np.int32) for o in (user, item))
-    res.values = to.items[rating].to_numpy(dtype=np.float32)
-    res.user_names, res.item_names = (Names([_plain(o) for o in list(dls.classes[c])[1:]], c) for c in (user, item))
-    return res
+    ids = [[_plain(o) for o in list(dls.classes[c])[1:]] for c in (user, item)]
+    return Ratings.of_codes(*ids, dict(user=user, item=item, rating=rating, time=None), *(to.xs[o].to_numpy() for o in (user, item)),
+                            to.items[rating].to_numpy())
 
-# %% ../nbs/00_ratings.ipynb #280d9a81
+# %% ../nbs/00_ratings.ipynb #a186298f
 def encode(
     data,     # `Ratings`, or DataLoaders made from a table
     users,    # one user or a list
@@ -553,7 +567,7 @@ def decode(
             raise IndexError(f'There are {name} rows from {min(rows)} to {max(rows)}; they must lie between 0 and {len(names)-1}.')
     return [(r.user_names[a], r.item_names[b]) for a,b in x.tolist()]
 
-# %% ../nbs/00_ratings.ipynb #0d0ff510
+# %% ../nbs/00_ratings.ipynb #d647a4d1
 def synthetic_factors(
     n_users, n_items, # rows of the two tables
     seed=42, n_factors=5
