@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['check_sizes', 'pick_device', 'at_terminal', 'check_ratings', 'plain_ids', 'Names', 'split_ratings', 'row_batches',
-           'RatingsLoader', 'Ratings', 'batch_size', 'as_ratings', 'encode', 'decode', 'synthetic_factors',
-           'synthetic_ratings']
+           'RatingsLoader', 'Ratings', 'batch_size', 'as_ratings', 'encode', 'decode', 'read_ratings',
+           'synthetic_factors', 'synthetic_ratings']
 
 # %% ../nbs/00_ratings.ipynb #8e63d933
 import difflib, hashlib, sys, warnings
@@ -566,6 +566,903 @@ def decode(
         if rows and not 0<=min(rows)<=max(rows)<len(names):
             raise IndexError(f'There are {name} rows from {min(rows)} to {max(rows)}; they must lie between 0 and {len(names)-1}.')
     return [(r.user_names[a], r.item_names[b]) for a,b in x.tolist()]
+
+# %% ../nbs/00_ratings.ipynb #93f29bb4
+import codecs, csv, gzip, io, json, os, re, zipfile, zlib
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import unquote
+
+# %% ../nbs/00_ratings.ipynb #459af97f
+def _arrow():
+    "PyArrow, which only reading files needs"
+    try: import pyarrow as pa, pyarrow.csv, pyarrow.json, pyarrow.parquet
+    except ImportError:
+        raise ModuleNotFoundError("Reading files needs PyArrow: pip install "
+                                  "'collab_lesson[files]'", name='pyarrow') from None
+    return pa
+
+# %% ../nbs/00_ratings.ipynb #8beaa8e0
+_whole = re.compile('0|-?[1-9][0-9]*')
+_missing = {'', 'NaN', 'nan', 'NULL', 'null', 'None', '<NA>', 'NA', 'N/A', 'n/a', r'\N'}
+
+def _as_numbers(
+    names, # distinct ids, read as text
+    typed  # did the file say that they are numbers?
+):         # a list of Python's integers, or None where the ids are text
+    "Text as whole numbers, where all of it is nothing else"
+    if not all(map(_whole.fullmatch, names)): # 7.0: a column that once had gaps
+        cut = [o.removesuffix('.0') for o in names]
+        if not all(o.endswith('.0') for o in names): return None
+        if not all(map(_whole.fullmatch, cut)): return None
+        return list(map(int, cut)) if max(map(len, cut))<16 else None
+    res = list(map(int, names))
+    low, high = min(res), max(res)
+    fits = low>=-2**63 and high<2**63 or low>=0 and high<2**64
+    return res if fits or typed else None
+
+# %% ../nbs/00_ratings.ipynb #09bf7373
+class _Ids:
+    "The ids of one column, numbered as they come and sorted at the end"
+    def __init__(self, column):
+        self.column, self.kind, self.text = column, None, None
+        self.numbers = np.empty(0, np.int64) # sorted; empty once there is text
+        self.codes = np.empty(0, np.int32)   # of `numbers`
+
+    def __len__(self): return len(self.numbers if self.text is None else self.text)
+
+    def add(self, ids, typed=True): # (n,) int32, numbers from 0
+        "Numbers of a batch of ids: a PyArrow array, or what `plain_ids` takes"
+        pa = sys.modules.get('pyarrow')
+        if pa is None or not isinstance(ids, pa.Array): return self._typed(plain_ids(ids, self.column))
+        if pa.types.is_decimal(ids.type): ids = ids.cast('int64')
+        if _is_text(ids.type): ids = ids.dictionary_encode()
+        if not (pa.types.is_dictionary(ids.type) and _is_text(ids.type.value_type)):
+            return self._typed(plain_ids(ids.to_pandas(), self.column))
+        distinct, at = ids.dictionary, ids.indices.to_numpy()
+        used = np.zeros(len(distinct), bool)
+        used[at] = True
+        if not used.all(): # a category without rows is no id
+            distinct, at = distinct.filter(pa.array(used)), (used.cumsum()-1)[at]
+        if not typed and self.text is None: # '007' comes back as '7', and so is no number
+            try: numbers = distinct.cast('int64')
+            except pa.ArrowInvalid: numbers = None
+            if numbers is not None and numbers.cast(distinct.type).equals(distinct):
+                return self._add_numbers(numbers.to_numpy())[at]
+        if typed: self._is('text')
+        return self._add_text(distinct.to_numpy(zero_copy_only=False).tolist())[at]
+
+    def _is(self, kind):
+        if self.kind not in (None, kind):
+            raise ValueError(f"{self.column}: some ids are numbers and some are text. Is 7 the "
+                             "same as '7'? Convert the column to one type.")
+        self.kind = kind
+
+    def _typed(self, ids):
+        at, distinct = pd.factorize(ids)
+        if len(distinct): self._is('text' if isinstance(distinct[0], str) else 'number')
+        if distinct.dtype==np.int64 and self.text is None: return self._add_numbers(distinct)[at]
+        return self._add_text(list(map(str, distinct)))[at]
+
+    def _add_numbers(self, distinct):
+        at = np.searchsorted(self.numbers, distinct)
+        known = np.zeros(len(distinct), bool)
+        inside = at<len(self.numbers)
+        known[inside] = self.numbers[at[inside]]==distinct[inside]
+        if not known.all():
+            new = np.unique(distinct[~known])
+            where = np.searchsorted(self.numbers, new)
+            codes = np.arange(len(self), len(self)+len(new), dtype=np.int32)
+            self.numbers = np.insert(self.numbers, where, new)
+            self.codes = np.insert(self.codes, where, codes)
+            at = np.searchsorted(self.numbers, distinct)
+        return self.codes[at]
+
+    def _add_text(self, distinct):
+        if self.text is None: # what looked like numbers goes back to the text it came from
+            self.text = dict.fromkeys(map(str, self.numbers[np.argsort(self.codes)]))
+            self.text = {o: i for i,o in enumerate(self.text)}
+            self.numbers, self.codes = self.numbers[:0], self.codes[:0]
+        text = self.text
+        return np.fromiter((text.setdefault(o, len(text)) for o in distinct), np.int32, len(distinct))
+
+    def finish(self): # as `_number` gives them: the row of each number, and `Names`
+        "Sort the ids"
+        if self.text is None: return _number(self.numbers[np.argsort(self.codes)], self.column)
+        names = list(self.text)
+        numbers = _as_numbers(names, self.kind=='number') if self.kind!='text' else None
+        if numbers is None and self.kind is None:
+            odd = [o for o in names if not _whole.fullmatch(o)]
+            if _missing.issuperset(odd) and 0<len(odd)<len(names):
+                raise ValueError(f'{self.column}: all ids are whole numbers, but for '
+                    f'{", ".join(map(repr, odd))}. Rows without an id must go first.')
+        self.text = None
+        return _number(np.array(names, dtype=object) if numbers is None else numbers, self.column)
+
+def _is_text(type):
+    pa = _arrow()
+    return any(f(type) for f in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
+
+# %% ../nbs/00_ratings.ipynb #6f77018b
+class _Builder:
+    "`Ratings` from batches of columns, at the size of the result"
+    def __init__(self,
+        columns # dict of the four columns' names, as `Ratings.columns`; None: there is none
+    ):
+        self.columns, self.n = columns, 0
+        self.ids = [_Ids(columns[o]) for o in ('user', 'item')]
+        kinds = [np.int32, np.int32, np.float32] + [np.int64]*(columns['time'] is not None)
+        self.arrays = [np.empty(0, o) for o in kinds] # users, items, values, times
+
+    def reserve(self, n): # room for n ratings in all
+        for a in self.arrays: a.resize(n, refcheck=False)
+
+    def add(self,
+        users, items, # columns of ids
+        values=1,     # (n,) numbers
+        times=None,   # (n,) int64 seconds, where there is a column of times
+        typed=True    # are ids that are text meant to be text? False: a file that cannot say
+    ):
+        "A batch more; raises ValueError where a column mixes numbers and text"
+        if len(users)==0: return
+        end = self.n+len(users)
+        if end>len(self.arrays[0]): self.reserve(max(end, end+self.n//8))
+        new = [*(o.add(ids, typed) for o,ids in zip(self.ids, (users, items))), values, times]
+        for a,b in zip(self.arrays, new): a[self.n:end] = b
+        self.n = end
+
+    def finish(self,
+        repeats='keep' # as for `Ratings`
+    )->Ratings:        # the builder is empty afterwards
+        "The ratings, their names sorted as `Ratings` sorts them"
+        self.reserve(self.n)
+        res = object.__new__(Ratings)
+        res.columns, res.item_titles, res.train, res.skipped = self.columns, None, None, 0
+        res.users, res.items, res.values, res.times = [*self.arrays, None][:4]
+        for a,ids,name in zip(self.arrays, self.ids, ('user_names', 'item_names')):
+            rows, names = ids.finish()
+            setattr(res, name, names)
+            for i in range(0, self.n, 2**20): a[i:i+2**20] = rows[a[i:i+2**20]]
+        self.arrays, self.ids, self.n = [], [], 0
+        if res.times is not None: _rescale(self.columns['time'], res.times)
+        if repeats!='keep': res._merge(repeats)
+        return res
+
+def _rescale(column, times):
+    "Milliseconds, micro- or nanoseconds to seconds, in place; raises ValueError where units are mixed"
+    big = max(times.max(), -times.min())
+    if big<10**11: return # the year 5138
+    for unit,name in [(10**3, 'milli'), (10**6, 'micro'), (10**9, 'nano')]:
+        if big<10**11*unit: break
+    if odd := int((abs(times)<10**8*unit).sum()): # 1973
+        raise ValueError(f'{column}: {odd} of {len(times)} times are not in {name}seconds, others '
+                         'are. Convert them to seconds, or leave them out with time=False.')
+    warnings.warn(f'{column}: {name}seconds are made seconds.', stacklevel=4)
+    times //= unit
+
+# %% ../nbs/00_ratings.ipynb #39f7f376
+def _unpacked(f):
+    "The stream behind gzip, bzip2, xz or Zstandard"
+    while True:
+        head = f.peek(6)[:6]
+        if head[:2]==b'\x1f\x8b': f = gzip.GzipFile(fileobj=f, mode='rb')
+        elif head[:3]==b'BZh':
+            import bz2
+            f = bz2.BZ2File(f)
+        elif head==b'\xfd7zXZ\0':
+            import lzma
+            f = lzma.LZMAFile(f)
+        elif head[:4]==b'(\xb5/\xfd':
+            pa = _arrow()
+            f = pa.CompressedInputStream(pa.PythonFile(f, 'r'), 'zstd')
+        else: return f
+        f = io.BufferedReader(f, 2**16)
+
+class _damage:
+    "A block whose errors about damaged bytes become one ValueError that names the file"
+    def __init__(self, name): self.name = name
+    def __enter__(self): return self
+    def __exit__(self, kind, e, tb):
+        if e is None or isinstance(e, (PermissionError, FileNotFoundError)): return
+        damage = EOFError, zlib.error, zipfile.BadZipFile, OSError, NotImplementedError
+        if not (isinstance(e, damage) or kind.__name__=='LZMAError'): return
+        why = (str(e).splitlines() or [kind.__name__])[0]
+        raise ValueError(f'{self.name}: the file is cut short or damaged ({why}).') from None
+
+# %% ../nbs/00_ratings.ipynb #850bc9fa
+_data_file = re.compile(r'\.(csv|tsv|tab|txt|dat|data|base|test|inter|jsonl?|ndjson|parquet|pq)$'
+                        r'|^part-\d+[^.]*$', re.I)
+_packing = re.compile(r'\.(gz|bz2|xz|zst|zip)$', re.I)
+_lens = {'ratings.csv': 'movies.csv', 'ratings.dat': 'movies.dat', 'u.data': 'u.item'}
+
+def _pick(names, where):
+    "Which of these relative paths hold ratings: MovieLens' file, or all parts of a table"
+    hidden = lambda o: any(p[0] in '._' for p in o.split('/'))
+    names = sorted(o for o in names if o and not o.endswith('/') and not hidden(o))
+    base = lambda o: _packing.sub('', o.split('/')[-1])
+    for o in _lens:
+        found = [n for n in names if base(n)==o]
+        if len(found)==1: return found
+        if found and '=' not in found[0]:
+            raise ValueError(f'{where}: there are {len(found)} files {o}; name one of them: '
+                             f'{", ".join(found[:3])}.')
+        if found: return found
+    found = [n for n in names if _data_file.search(base(n))]
+    if not found:
+        some = f'only {", ".join(names[:5])}' if names else 'nothing'
+        raise ValueError(f'{where}: no file of ratings in it, {some}.')
+    kinds = {}
+    for n in found: kinds.setdefault(base(n).lower().rpartition('.')[2], n)
+    if len(kinds)>1 and not all(base(n).startswith('part-') for n in found):
+        raise ValueError(f'{where}: files of several kinds, such as '
+                         f'{", ".join(kinds.values())}; name the one to read.')
+    return found
+
+# %% ../nbs/00_ratings.ipynb #1215be69
+def _missing_file(path):
+    "FileNotFoundError with the names that are most like the one that is missing"
+    parent = path.parent
+    if not parent.is_dir(): return FileNotFoundError(f'{path}: there is no folder {parent}.')
+    there = {o.name.lower(): o.name for o in parent.iterdir()}
+    near = [there[o] for o in difflib.get_close_matches(path.name.lower(), there, 3, .5)]
+    more = f' Did you mean {", ".join(near)}?' if near else ''
+    return FileNotFoundError(f'{path}: there is no such file or folder.{more}')
+
+def _sources(
+    path
+): # list of SimpleNamespace: `name` for messages, `open()` the stream, `read(beside)`, `keys`
+    "The files behind a path, one for each part of the table"
+    path = Path(os.path.expanduser(path))
+    if not path.exists(): raise _missing_file(path)
+    keys = lambda o: {k: unquote(v) for k,s,v in (p.partition('=') for p in o.split('/')[:-1]) if s}
+    if path.is_dir():
+        names = [(Path(d)/f).relative_to(path).as_posix() for d,_,fs in os.walk(path) for f in fs]
+        res = [o for n in _pick(names, path) for o in _sources(path/n)]
+        for o in res: o.keys |= keys(Path(o.path).relative_to(path).as_posix())
+        return res
+    with open(path, 'rb') as f: head = f.read(4)
+    if head!=b'PK\3\4':
+        beside = lambda n: (path.parent/n).read_bytes() if (path.parent/n).is_file() else None
+        @contextmanager
+        def start():
+            with open(path, 'rb') as f:
+                with _damage(path): res = _unpacked(f)
+                yield res
+        return [SimpleNamespace(name=str(path), path=path, open=start, beside=beside, keys={})]
+    with _damage(path), zipfile.ZipFile(path) as z: names = z.namelist()
+    if '[Content_Types].xml' in names:
+        raise ValueError(f'{path}: an Office file; save the table as CSV.')
+    def member(n):
+        @contextmanager
+        def start():
+            with _damage(path), zipfile.ZipFile(path) as z:
+                try: f = z.open(n)
+                except RuntimeError as e: raise ValueError(f'{path}: {e}.') from None # a password
+                yield _unpacked(io.BufferedReader(f, 2**16))
+        def beside(o):
+            o = '/'.join([*n.split('/')[:-1], o])
+            if o not in names: return
+            with zipfile.ZipFile(path) as z: return z.read(o)
+        return SimpleNamespace(name=f'{path}/{n}', path=path, open=start, beside=beside, keys=keys(n))
+    return [member(n) for n in _pick(names, path)]
+
+# %% ../nbs/00_ratings.ipynb #f44bcf4f
+_roles = dict(
+    user='userid user uid userindex customerid customer custid visitorid visitor memberid member '
+         'reviewerid reviewer personid person clientid client accountid account username usersha1',
+    item='itemid item iid movieid movie filmid film productid product parentasin asin sku isbn '
+         'bookid book artistid artist artmbid trackid track songid song jokeid joke animeid anime '
+         'gameid game businessid business recipeid recipe articleid article placeid place',
+    rating='rating ratings stars star score overall bookrating rate weight plays playcount listens '
+           'listencount count',
+    time='timestamp unixreviewtime unixtime time ts datetime date createdat ratedat')
+_roles = {k: v.split() for k,v in _roles.items()}
+
+def _key(name): # user_id:token → userid
+    return re.sub(r'[\W_]', '', re.sub(r':\w+$', '', str(name).strip())).lower()
+
+def _choose(
+    names, # columns that there are: text, or positions where there is no header
+    asked, # dict of role → column; None: find it, False: there is none
+    where  # file, for messages
+):         # dict of role → column, or None
+    "The column of each role; raises ValueError that lists the columns and how to name them"
+    res, list_ = {}, ', '.join(map(str, names)) or 'none'
+    if twice := [k for k,n in Counter(names).items() if n>1 and k!='']:
+        raise ValueError(f'{where}: columns that occur twice: {", ".join(map(str, twice))}.')
+    for role,o in asked.items():
+        if o is None or o is False: continue
+        if o not in names and type(o) is int and 0<=o<len(names): o = names[o]
+        if o not in names:
+            lower = {str(n).lower(): str(n) for n in names}
+            near = difflib.get_close_matches(str(o).lower(), lower, 2, .5)
+            near = f' Did you mean {", ".join(lower[n] for n in near)}?' if near else ''
+            if names==list(range(len(names))):
+                near = f' It has no header; a column is named by its position, such as {role}=0.'
+            raise ValueError(f'{where}: {role}={o!r} is no column; there are {list_}.{near}')
+        res[role] = o
+    free = {}
+    for n in names:
+        if n not in res.values(): free.setdefault(_key(n), n)
+    for role,o in asked.items():
+        if role in res: continue
+        found = [free[k] for k in _roles[role] if k in free]
+        res[role] = found[0] if found and o is not False else None
+    lost = [o for o in ('user', 'item', 'rating') if res[o] is None and asked[o] is not False]
+    if lost:
+        how = ', '.join(f"{o}='…'" for o in lost)
+        if 'rating' in lost: how += ' (rating=False: every row counts 1)'
+        raise ValueError(f'{where}: which column is the {", which the ".join(lost)}? '
+                         f'There are {list_}. Name them: {how}.')
+    if max(Counter(o for o in res.values() if o is not None).values())>1:
+        raise ValueError(f'{where}: a column is asked for twice: {res}.')
+    return res
+
+# %% ../nbs/00_ratings.ipynb #08d93e25
+def _float(text):
+    try: return float(text) if '_' not in str(text) else np.nan
+    except (TypeError, ValueError): return np.nan
+
+def _to_values(a): # PyArrow array
+    "float32 numbers, and which of them are missing, no numbers, or too large"
+    pa = _arrow()
+    if pa.types.is_dictionary(a.type): a = a.dictionary_decode()
+    if pa.types.is_boolean(a.type): a = a.cast('int8')
+    if _is_text(a.type):
+        try: a = a.cast('float64')
+        except pa.ArrowInvalid: a = pa.array(map(_float, a.to_pylist()), 'float64')
+    with np.errstate(over='ignore'):
+        v = a.cast('float64', safe=False).to_numpy(zero_copy_only=False).astype(np.float32)
+    return v, ~np.isfinite(v)
+
+def _to_times(a): # PyArrow array: numbers, dates, or either as text
+    "int64 seconds, and which of them are missing or neither numbers nor ISO dates"
+    pa = _arrow()
+    if pa.types.is_dictionary(a.type): a = a.dictionary_decode()
+    for kind in ('int64', 'float64') if _is_text(a.type) else ():
+        try: a = a.cast(kind)
+        except pa.ArrowInvalid: continue
+        break
+    if _is_text(a.type):
+        s = a.to_pandas()
+        t = pd.to_datetime(s, format='ISO8601', utc=True, errors='coerce')
+        if t.isna().any(): # some may be numbers
+            n = pd.to_numeric(s.where(t.isna()), errors='coerce')
+            t = t.fillna(pd.to_datetime(n, unit='s', utc=True, errors='coerce'))
+        bad = t.isna().to_numpy()
+        return _seconds('time', t.fillna(pd.Timestamp(0, tz='UTC'))), bad
+    if pa.types.is_date(a.type): a = a.cast('timestamp[s]')
+    if pa.types.is_timestamp(a.type):
+        bad, unit = a.is_null().to_numpy(zero_copy_only=False), a.type.unit
+        a = a.cast(pa.timestamp(unit)).cast('int64').fill_null(0)
+        return a.to_numpy()//10**dict(s=0, ms=3, us=6, ns=9)[unit], bad
+    if not pa.types.is_integer(a.type) or a.null_count:
+        v = a.cast('float64', safe=False).to_numpy(zero_copy_only=False)
+        bad = ~(abs(v)<2**63)
+        return np.where(bad, 0, v).astype(np.int64), bad
+    return a.to_numpy().astype(np.int64, copy=False), np.zeros(len(a), bool)
+
+# %% ../nbs/00_ratings.ipynb #97d923f9
+class _Lines:
+    "Blocks of whole lines in UTF-8 from a stream of bytes, and the number of the first line of each"
+    def __init__(self, f, name, encoding=None, size=2**23):
+        self.f, self.name, self.size, self.quotes, self.cr = f, name, size, False, False
+        self.head, self.end = self._read(), False
+        marks = {codecs.BOM_UTF8: 'utf-8-sig', codecs.BOM_UTF16_LE: 'utf-16',
+                 codecs.BOM_UTF16_BE: 'utf-16'}
+        found = [e for m,e in marks.items() if self.head.startswith(m)]
+        self.encoding = encoding or (found or [None])[0]
+        try: codecs.lookup(self.encoding or 'utf-8')
+        except LookupError: raise ValueError(f'encoding={encoding!r} is not known.') from None
+
+    def _read(self):
+        with _damage(self.name): return self.f.read(self.size)
+
+    @cached_property
+    def sample(self): # list of the first lines
+        head = self.head[:2**18]
+        text = head.decode(self.encoding or 'utf-8', errors='replace')
+        if '\0' in text:
+            what = 'a tar archive; unpack it first' if b'ustar' in head[:512] else 'no text'
+            raise ValueError(f'{self.name}: the file is {what}.')
+        self.cr = '\n' not in text and '\r' in text
+        lines = text.replace('\r\n', '\n').replace('\r', '\n').split('\n')
+        if len(lines)>2 and (len(head)<len(self.head) or len(head)==2**18): lines.pop() # cut
+        return [o for o in lines if o.strip()][:200]
+
+    def __iter__(self): # (number of its first line, bytes)
+        encoding = self.encoding or 'utf-8'
+        decoder = None
+        if codecs.lookup(encoding).name not in ('utf-8', 'ascii'):
+            decoder = codecs.getincrementaldecoder(encoding)()
+        line, rest, chunk = 1, b'', self.head
+        while True:
+            end = not chunk
+            if decoder:
+                try: chunk = decoder.decode(chunk, end).encode()
+                except UnicodeDecodeError as e:
+                    raise ValueError(f'{self.name}: not written in {encoding} ({e.reason} after line '
+                                     f'{line}); name its encoding=.') from None
+            if self.cr: chunk = chunk.replace(b'\r', b'\n')
+            rest += chunk
+            cut = len(rest) if end else self._cut(rest)
+            if cut:
+                yield line, rest[:cut]
+                line += rest.count(b'\n', 0, cut)
+            if end: return
+            rest, chunk = rest[cut:], self._read()
+
+    def _cut(self, block): # behind a line that no open quote continues, if there is one
+        cut = block.rfind(b'\n')+1
+        if not self.quotes or not cut: return cut
+        odd = (block.count(b'"', 0, cut) - block.count(b'\\"', 0, cut))%2
+        at = cut
+        for _ in range(1000):
+            if not odd: return at
+            before = block.rfind(b'\n', 0, at-1)+1
+            if not before: return cut
+            odd ^= (block.count(b'"', before, at) - block.count(b'\\"', before, at))%2
+            at = before
+        return cut
+
+# %% ../nbs/00_ratings.ipynb #afba65da
+def _split(
+    line, sep, n=None, # without its end; between fields; how many fields there must be
+    quotes=True        # may fields stand in quotes?
+):                     # (list of fields or None, 'open' | 'mended' | '')
+    "The fields of a line. Broken quotes are taken off, if the separators then fit"
+    if sep==' ': line = ' '.join(line.split())
+    if not quotes or '"' not in line: return line.split(sep), ''
+    fit, state = lambda o: o is not None and n in (None, len(o)), ''
+    def strict(s):
+        try: return next(csv.reader([s], delimiter=sep[0], strict=True, skipinitialspace=len(sep)>1))
+        except csv.Error as e: return 'open' if 'end of data' in str(e) else None
+    first = strict(line)
+    if isinstance(first, list) and fit(first): return first, ''
+    if '\\"' in line:
+        escaped = strict(line.replace('\\"', '""'))
+        if isinstance(escaped, list) and fit(escaped): return escaped, ''
+    if first=='open': state = 'open'
+    whole = line[1:-1].split(f'"{sep}"') if line[0]==line[-1]=='"' and len(line)>1 else None
+    plain = [o[o[:1]=='"':len(o)-(o[-1:]=='"' and len(o)>1)] for o in line.split(sep)]
+    for o in (whole, plain):
+        if n is not None and fit(o): return o, state or 'mended'
+    return (first if isinstance(first, list) else None), state
+
+# %% ../nbs/00_ratings.ipynb #a12610bd
+def _is_number(o): return np.isfinite(_float(o.strip().replace(',', '.', 1)))
+
+def _layout(
+    lines, name, # the first lines; file, for messages
+    sep=None, header='auto', known=None # as for `read_ratings`; the layout of the part before
+):               # SimpleNamespace: sep, quotes, header (in this part), named (in the first), names, rows
+    "How a table in text is written"
+    def fields(sep, quotes=True):
+        return [f for f in (_split(o, sep, None, quotes)[0] for o in lines) if f]
+    def fit(sep): # does it part the lines alike?
+        rows = fields(sep)
+        if not rows: return [False]
+        roles = sum(any(_key(o) in words for o in rows[0]) for words in _roles.values())
+        n, times = Counter(map(len, rows[1:] or rows)).most_common(1)[0]
+        if roles>1: n, times = len(rows[0]), len(rows)
+        return [n>1 and times>=len(rows)/2, n>2, sep!=' ', roles, times, n]
+    if sep is None and known: sep = known.sep
+    if sep is None:
+        seps = ['::', '\t', ',', ';', '|', ' ']
+        sep = max(seps, key=fit) # the first of equals
+        if not fit(sep)[0]:
+            raise ValueError(f'{name}: no separator parts its lines into columns; the first line is '
+                             f'{lines[0][:80]!r}. Name one with sep=.')
+        if sep==',' and all(o.count(', ')==o.count(',') for o in lines): sep = ', '
+    quotes = sep in (',', ';', '|', ', ')
+    if not quotes and sep=='\t': # only where all quotes enclose a field
+        quoted = [_split(o, sep) for o in lines if '"' in o]
+        quotes = bool(quoted) and all(f and state=='' for f,state in quoted)
+    rows = fields(sep, quotes)
+    rows = [o for o in rows if len(o)==len(rows[0])]
+    if len(rows[0])<2: raise ValueError(f'{name}: {sep!r} does not part its lines into columns; the '
+                                        f'first line is {lines[0][:80]!r}.')
+    first, more = [o.strip() for o in rows[0]], rows[1:]
+    if known: header = known.named and sorted(first)==sorted(known.names)
+    elif header=='auto':
+        named = any(_key(o) in words for o in first for words in _roles.values())
+        numbers = [all(_is_number(f[i]) for f in more if i<len(f)) for i in range(len(first))]
+        header = not any(map(_is_number, first)) and (named or any(numbers) and len(more)>0)
+    names = first if header else known.names if known else list(range(len(first)))
+    named = known.named if known else bool(header)
+    return SimpleNamespace(sep=sep, quotes=quotes, header=bool(header), named=named, names=names,
+                           rows=more if header else rows, decimal='.')
+
+# %% ../nbs/00_ratings.ipynb #07141882
+def _is_time(o): return bool(re.match(r'\d{4}-\d\d-\d\d|\d{9,19}(\.\d*)?$', o.strip()))
+
+def _without_header(
+    layout, where, asked # of `_layout`; the file; as for `_choose`
+):                       # dict of role → position, dict of role → name in the result
+    "The columns of a table that does not name them"
+    n = len(layout.names)
+    if n==4 and not any(o[3] for o in layout.rows): n = 3 # each line ends with a separator
+    name = {'user': 'user', 'item': 'item', 'rating': 'rating', 'time': 'timestamp'}
+    column = lambda i: [o[i] for o in layout.rows]
+    guess = all(o is None for o in (asked['user'], asked['item'], asked['rating']))
+    found = dict(user=0, item=1, rating=2, time=3 if n==4 and guess else None)
+    file, where = os.path.basename(where), where
+    if file.startswith(('u.data', 'ratings.dat')): name['item'] = 'movie'
+    if n==4 and all(re.fullmatch('[0-9a-f]{40}', o) for o in column(0)): # Last.fm 360K
+        found = dict(user=0, item=2, rating=3, time=None)
+        name |= dict(item='artist', rating='plays')
+    wanted = {k: v if v is not None else found[k] for k,v in asked.items()}
+    guess = any(asked[o] is None for o in ('user', 'item', 'rating'))
+    right = n in (3, 4) and all(map(_is_number, column(found['rating'])))
+    if found['time'] and layout.sep not in ('\t', '::'): # is the first column pandas' index?
+        right &= all(map(_is_time, column(3)))
+    if guess and not right and asked['rating'] is not False or n<2:
+        raise ValueError(f'{where}: no header, and {n} columns in an order that is not known; the '
+            f'first row is {layout.rows[0]}. Name them by position, such as user=0, item=1, rating=2.')
+    at = _choose(layout.names, wanted, where)
+    return {k: False if v is None else v for k,v in at.items()}, name
+
+# %% ../nbs/00_ratings.ipynb #1e5fdd55
+def _parse(
+    block, layout, at, # bytes; of `_layout`; dict of role → position
+):                     # dict of role → PyArrow array, or None where anything is odd
+    "The columns of a block of lines, quickly"
+    pa, sep, quote = _arrow(), layout.sep, layout.quotes and b'"' in block
+    lines = block.count(b'\n') + (not block.endswith(b'\n'))
+    original = block
+    if quote: block = block.replace(b'\\"', b'""')
+    if len(sep)>1:
+        if b'\x1f' in block: return None
+        block, sep = block.replace(sep.encode(), b'\x1f'), '\x1f'
+    if sep==' ' and b'  ' in block: block = re.sub(b'  +', b' ', block)
+    word = pa.dictionary(pa.int32(), pa.string())
+    types = dict(user=word, item=word, rating=pa.float64(), time=layout.time)
+    odd, role = [], {str(i): r for r,i in at.items() if i is not None}
+    try:
+        t = pa.csv.read_csv(pa.BufferReader(block),
+            pa.csv.ReadOptions(use_threads=False, block_size=len(block)+1,
+                               column_names=list(map(str, range(len(layout.names))))),
+            pa.csv.ParseOptions(delimiter=sep, quote_char='"' if quote else False, newlines_in_values=bool(quote),
+                                invalid_row_handler=lambda o: odd.append(1) or 'skip'),
+            pa.csv.ConvertOptions(column_types={i: types[r] for i,r in role.items()},
+                                  include_columns=list(role), strings_can_be_null=False,
+                                  decimal_point=layout.decimal))
+    except pa.ArrowInvalid: return None
+    if odd or t.num_rows!=lines: # a line break in quotes, blank lines, or broken quotes
+        blank = sum(not o.strip() for o in original.split(b'\n')[:lines])
+        if odd or t.num_rows!=lines-blank: return None
+    return {r: t[i].combine_chunks() for i,r in role.items()}
+
+def _parse_slowly(
+    block, line, layout, at, # bytes; number of its first line; as for `_parse`
+    name                     # file, for messages
+): # dict of role → list of text, numbers of their lines, their text, [(line, text, what is wrong)], lines mended
+    "The columns of a block, line by line; raises ValueError for bytes that are no UTF-8"
+    lines = block.decode(errors='surrogateescape').split('\n')
+    n, i, mended = len(layout.names), 0, []
+    res, places, texts, bad = {r: [] for r,i in at.items() if i is not None}, [], [], []
+    while i<len(lines):
+        text, place, i = lines[i].removesuffix('\r'), line+i, i+1
+        if not text.strip(): continue
+        fields, state = _split(text, layout.sep, n, layout.quotes)
+        if state=='open': # does the quote close on a line below?
+            whole = text
+            for j in range(i, min(i+100, len(lines))):
+                whole += '\n' + lines[j].removesuffix('\r')
+                if '"' not in lines[j]: continue
+                joined, at_end = _split(whole, layout.sep, n, layout.quotes)
+                if joined and len(joined)==n and at_end=='':
+                    fields, state, text, i = joined, '', whole, j+1
+                    break
+        if fields is None or len(fields)!=n:
+            bad.append((place, text, f'{len(fields)} fields instead of {n}' if fields else 'broken quotes'))
+            continue
+        if state: mended.append(place)
+        for r in res: res[r].append(fields[at[r]])
+        places.append(place)
+        texts.append(text)
+    for ids in (res.get('user', []), res.get('item', [])):
+        try: ''.join(ids).encode()
+        except UnicodeEncodeError:
+            k = next(k for k,o in enumerate(ids) if re.search('[\udc80-\udcff]', o))
+            raw = ids[k].encode(errors='surrogateescape')
+            raise ValueError(f"{name}, line {places[k]}: not UTF-8: {raw[:40]}. Name the encoding, "
+                             "for example encoding='latin-1'.") from None
+    if layout.decimal==',': res['rating'] = [o.replace(',', '.') for o in res['rating']]
+    return res, places, texts, bad, mended
+
+# %% ../nbs/00_ratings.ipynb #05241f37
+class _Reader:
+    "Reads one part after the other into one `_Builder`, and keeps account of lines that cannot be read"
+    def __init__(self,
+        asked, sep, header, encoding, bad_lines # as for `read_ratings`; columns as for `_choose`
+    ):
+        self.asked, self.sep, self.header, self.encoding = asked, sep, header, encoding
+        self.bad_lines, self.bad, self.mended, self.layout = bad_lines, [], [], None
+        self.n_bad = self.n_rows = self.n_mended = 0
+        self.builder, self.part, self.unit = None, 0, 'line'
+
+    def choose(self, names, where, asked=None, called=None): # dict of role → name or position
+        at = _choose(names, asked or self.asked, where)
+        if self.builder is None:
+            name = lambda r,o: None if o is None else called[r] if called else str(o)
+            self.builder = _Builder({r: name(r, o) for r,o in at.items()})
+            self.asked = {r: False if o is None else o for r,o in at.items()} # of all parts to come
+        return at
+
+    def complain(self, name, place, text, why):
+        self.n_bad += 1
+        text = text if len(text)<=80 else text[:79]+'…'
+        self.bad = sorted([*self.bad, (self.part, place, f'{name}, {self.unit} {place}: {why}: {text!r}')])[:3]
+
+    def add(self,
+        name, columns, # file; dict of role → column
+        typed=True,    # as for `_Builder.add`
+        places=None, texts=None # functions of a row: where it is, what it says; None: refuse a batch with bad rows
+    ):                 # was it taken?
+        "A batch, less its bad rows"
+        pa, columns, why = _arrow(), dict(columns), {}
+        n = len(columns['user'])
+        for r in ('user', 'item'):
+            a = columns[r]
+            if not isinstance(a, pa.Array): continue
+            if pa.types.is_binary(a.type) or pa.types.is_large_binary(a.type): a = a.cast('string')
+            if _is_text(a.type): a = a.dictionary_encode()
+            columns[r] = a
+            why[f'no {r}'] = _no_id(a)
+        values = times = None
+        if 'rating' in columns:
+            values, why['the rating is no number'] = _to_values(columns['rating'])
+        if 'time' in columns:
+            times, why['the time is neither a number nor an ISO date (time=False leaves times out)'] = _to_times(columns['time'])
+        bad = np.zeros(n, bool)
+        for o in why.values(): bad |= o
+        if bad.any():
+            if places is None: return False
+            for i in np.flatnonzero(bad):
+                self.complain(name, places(i), texts(i), next(w for w,o in why.items() if o[i]))
+            good = np.flatnonzero(~bad)
+            take = lambda a: a if a is None else a.take(pa.array(good)) if isinstance(a, pa.Array) else a[good]
+            columns, values, times = {r: take(columns[r]) for r in ('user', 'item')}, take(values), take(times)
+        self.n_rows += n
+        self.builder.add(columns['user'], columns['item'], 1 if values is None else values, times, typed)
+        return True
+
+    def check(self, n): # after a batch of n lines
+        if self.bad_lines=='error' and n>=1000 and self.n_bad>n/2: self.refuse('at least ')
+
+    def worst(self): return '; '.join(o[2] for o in self.bad) # the first three
+
+    def refuse(self, least=''):
+        n = f'{least}{self.n_bad:,} of {self.n_rows:,} {self.unit}s cannot be read'
+        raise ValueError(f"{n} (bad_lines='count' leaves them out). " + self.worst() + '.')
+
+def _no_id(a): # PyArrow array → mask of rows without an id
+    pa = _arrow()
+    import pyarrow.compute as pc
+    none = a.is_null(nan_is_null=True).to_numpy(zero_copy_only=False) if a.null_count or \
+        pa.types.is_floating(a.type) else np.zeros(len(a), bool)
+    if not (pa.types.is_dictionary(a.type) and _is_text(a.type.value_type)): return none
+    empty = pc.equal(pc.utf8_trim_whitespace(a.dictionary), '')
+    if not pc.any(empty).as_py(): return none
+    empty = empty.to_numpy(zero_copy_only=False).astype(bool)
+    return none | empty[a.indices.fill_null(0).to_numpy()]
+
+# %% ../nbs/00_ratings.ipynb #fb113832
+def _constant(reader, source, key, n): # a column that the folder's name gives, as in year=2020/
+    pa, all_ = _arrow(), reader.keys[key]
+    value = source.keys[key]
+    if all(map(_whole.fullmatch, all_)) and len(value)<19: return pa.array(np.full(n, int(value)))
+    return pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), [value])
+
+def _read_text(reader, source, f):
+    "CSV and its relatives"
+    lines = _Lines(f, source.name, reader.encoding)
+    sample, known = lines.sample, reader.layout
+    if not sample: return
+    layout = _layout(sample, source.name, reader.sep, reader.header, known)
+    called = None
+    asked = {r: v if v is None or v is False or not known else known.names[v] if type(v) is int
+             and v not in known.names else v for r,v in reader.asked.items()}
+    keys = list(source.keys)
+    names = [*layout.names, *keys]
+    if not layout.named and known is None and not keys:
+        asked, called = _without_header(layout, source.name, asked)
+    at = reader.choose(names, source.name, asked, called)
+    place = {r: None if o is None else names.index(o) for r,o in at.items()}
+    inside = {r: i for r,i in place.items() if i is not None and i<len(layout.names)}
+    outside = {r: names[i] for r,i in place.items() if i is not None and i>=len(layout.names)}
+    of_sample = lambda r: [o[inside[r]] for o in layout.rows if r in inside and len(o)>inside[r]]
+    layout.time = 'int64' if all(map(_whole.fullmatch, of_sample('time'))) else 'string'
+    if layout.sep!=',' and all(re.fullmatch(r'-?\d+(,\d+)?', o) for o in of_sample('rating')) and \
+        any(',' in o for o in of_sample('rating')): layout.decimal = ','
+    if known is None and list(map(_key, layout.names))==['userid', 'isbn', 'bookrating']:
+        lines.encoding = lines.encoding or 'latin-1' # Book-Crossing
+        reader.encoding = reader.encoding or 'latin-1'
+    reader.layout, lines.quotes = layout, layout.quotes
+    for line,block in lines:
+        if layout.header and line==1:
+            head = len(block) - len(block.lstrip()) # blank lines before the header
+            head = block.index(b'\n', head)+1 if b'\n' in block[head:] else len(block)
+            line, block = line + block.count(b'\n', 0, head), block[head:]
+        if not block.strip(): continue
+        n = block.count(b'\n') + 1
+        if inside and (columns := _parse(block, layout, inside)):
+            rows = len(next(iter(columns.values())))
+            columns |= {r: _constant(reader, source, k, rows) for r,k in outside.items()}
+            if reader.add(source.name, columns, typed=False): continue
+        columns, places, texts, bad, mended = _parse_slowly(block, line, layout, inside, source.name)
+        for i,text,why in bad: reader.complain(source.name, i, text, why)
+        reader.n_rows += len(bad)
+        if mended and not reader.mended: reader.mended.append(f'{source.name}, line {mended[0]}')
+        reader.n_mended += len(mended)
+        columns = {r: _arrow().array(o, 'string') for r,o in columns.items()}
+        columns |= {r: _constant(reader, source, k, len(places)) for r,k in outside.items()}
+        reader.add(source.name, columns, False, places.__getitem__, texts.__getitem__)
+        reader.check(n)
+
+# %% ../nbs/00_ratings.ipynb #bbe6da45
+def _read_json(reader, source, f):
+    "One object a line"
+    pa, lines = _arrow(), _Lines(f, source.name, reader.encoding)
+    def load(text):
+        try: o = json.loads(text)
+        except ValueError: return None
+        return o if isinstance(o, dict) else None
+    sample = [o for o in map(load, lines.sample) if o]
+    if not sample: raise ValueError(f'{source.name}: one JSON object on each line is needed; the first '
+                                    f'line is {lines.sample[0][:80]!r}.')
+    keys = list(source.keys)
+    at = reader.choose([*dict.fromkeys(k for o in sample for k in o), *keys], source.name)
+    at = {r: o for r,o in at.items() if o is not None}
+    outside = {r: o for r,o in at.items() if o in keys}
+    at = {r: o for r,o in at.items() if o not in keys}
+    kinds = {r: {type(o[k]) for o in sample if o.get(k) is not None} for r,k in at.items()}
+    types = {(int,): 'int64', (float,): 'float64', (float,int): 'float64', (str,): 'string'}
+    kind = {r: types.get(tuple(sorted(o, key=lambda t: t.__name__))) for r,o in kinds.items()}
+    schema = pa.schema([(at[r], kind[r]) for r in at]) if None not in kind.values() else None
+    for line,block in lines:
+        n = sum(map(bool, map(bytes.strip, block.split(b'\n'))))
+        try: texts = None if block.isascii() else block.decode()
+        except UnicodeDecodeError:
+            raise ValueError(f'{source.name}: not UTF-8 after line {line}; name its encoding=.') from None
+        if schema and n:
+            try: t = pa.json.read_json(pa.BufferReader(block),
+                pa.json.ReadOptions(use_threads=False, block_size=len(block)+1),
+                pa.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior='ignore'))
+            except pa.ArrowInvalid: t = []
+            if len(t)==n:
+                columns = {r: t[k].combine_chunks() for r,k in at.items()}
+                columns |= {r: _constant(reader, source, k, n) for r,k in outside.items()}
+                if reader.add(source.name, columns): continue
+        good = []
+        for i,text in enumerate((texts or block.decode()).split('\n'), line):
+            if not text.strip(): continue
+            reader.n_rows += 1
+            o = load(text)
+            lost = [r for r in ('user', 'item') if r in at and (o or {}).get(at[r]) in (None, '')]
+            if o is None or lost:
+                reader.complain(source.name, i, text, f'no {lost[0]}' if o else 'no JSON object')
+            else: good.append((i, text, o))
+        if good:
+            column = lambda r: [o.get(at[r]) for _,_,o in good]
+            columns = {r: np.array([*column(r), None], dtype=object)[:-1] for r in ('user','item') if r in at}
+            columns |= {r: pa.array([o if o is None else str(o) if r=='time' else str(_float(o))
+                                     for o in column(r)], 'string') for r in ('rating','time') if r in at}
+            columns |= {r: _constant(reader, source, k, len(good)) for r,k in outside.items()}
+            reader.n_rows -= len(good)
+            reader.add(source.name, columns, True, lambda i: good[i][0], lambda i: good[i][1])
+        reader.check(n)
+
+def _read_parquet(reader, source, f):
+    "A Parquet file, a part of each row group at a time"
+    pa, reader.unit = _arrow(), 'row'
+    try:
+        p = pa.parquet.ParquetFile(f)
+        schema, keys = p.schema_arrow, [k for k in source.keys if k not in p.schema_arrow.names]
+        at = reader.choose([*schema.names, *keys], source.name)
+        at = {r: o for r,o in at.items() if o is not None}
+        outside = {r: o for r,o in at.items() if o in keys}
+        at = {r: o for r,o in at.items() if o not in keys}
+        text = [at[r] for r in ('user','item') if r in at and _is_text(schema.field(at[r]).type)]
+        p = pa.parquet.ParquetFile(f, read_dictionary=text, buffer_size=2**20)
+        reader.builder.reserve(reader.builder.n + p.metadata.num_rows)
+        start = 1
+        names = list(at.values())
+        for batch in (b for g in range(p.num_row_groups) # one by one: memory does not pile up
+                      for b in p.iter_batches(2**18, row_groups=[g], columns=names)):
+            columns = {r: batch.column(k) for r,k in at.items()}
+            columns |= {r: _constant(reader, source, k, len(batch)) for r,k in outside.items()}
+            reader.add(source.name, columns, True, lambda i: start+i,
+                       lambda i: str(batch.slice(i, 1).to_pylist()[0]))
+            start += len(batch)
+            reader.check(len(batch))
+    except (pa.ArrowInvalid, OSError) as e:
+        why = str(e).splitlines()[0]
+        raise ValueError(f'{source.name}: no Parquet file, or a damaged one ({why}).') from None
+
+# %% ../nbs/00_ratings.ipynb #ec556426
+def _read_part(reader, source):
+    "One file, whatever is in it"
+    name = source.name
+    with source.open() as f:
+        with _damage(name): head = f.peek(2**12)[:2**12]
+        said = _packing.sub('', name).lower().rpartition('.')[2]
+        start = head.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+        if head[:4]==b'PAR1' or said in ('parquet', 'pq') and head:
+            if isinstance(f.raw, io.FileIO): return _read_parquet(reader, source, name)
+            with _damage(name): return _read_parquet(reader, source, io.BytesIO(f.read()))
+        if start==b'[' and said.startswith('json'):
+            raise ValueError(f'{name}: one JSON array; lines of objects are needed, as '
+                             'df.to_json(…, orient="records", lines=True) writes them.')
+        if start==b'{' or said in ('json', 'jsonl', 'ndjson') and start: return _read_json(reader, source, f)
+        if start: _read_text(reader, source, f)
+
+def _titles(source, ratings):
+    "The titles in the file that MovieLens puts beside its ratings, by id; None where there is none"
+    name = _packing.sub('', os.path.basename(source.name))
+    found = [o for o in _lens if name==o or name.endswith('.'+o)]
+    if not found or ratings.item_names.index.dtype!=np.int64: return
+    raw = source.beside(name.removesuffix(found[0]) + _lens[found[0]])
+    if raw is None: return
+    try: text = raw.decode()
+    except UnicodeDecodeError: text = raw.decode('latin-1')
+    try:
+        if found[0]=='ratings.csv':
+            df = pd.read_csv(io.StringIO(text), usecols=['movieId', 'title'], keep_default_na=False)
+            ids, titles = df.movieId.astype(np.int64), df.title
+        else:
+            sep = '|' if found[0]=='u.data' else '::'
+            rows = [o.split(sep) for o in text.replace('\r\n', '\n').split('\n') if o]
+            ids, titles = [int(o[0]) for o in rows], [o[1].strip() for o in rows]
+    except (ValueError, IndexError) as e:
+        warnings.warn(f'{_lens[found[0]]} beside {source.name} holds no titles that can be read ({e}).', stacklevel=3)
+        return
+    return pd.Series(list(titles), index=pd.Index(ids, name=ratings.columns['item']), name='title')
+
+# %% ../nbs/00_ratings.ipynb #bf429538
+def read_ratings(
+    path,                # a file, an archive, or a folder of parts; ~ is your home
+    user=None, item=None, # columns of ids, by name or, without a header, by position; None: found by their usual names
+    rating=None,         # column of ratings or counts; False: every row counts 1
+    time=None,           # column of seconds since 1970 or ISO dates; None: if there is one; False: leave it out
+    sep=None,            # between the columns of text, such as ',' or '::'; None: found in the first lines
+    header='auto',       # does text begin with the names of its columns? True, False, or find out
+    encoding=None,       # of text; None: UTF-8, unless the file says otherwise (Book-Crossing: latin-1)
+    repeats='keep',      # a pair that occurs more than once, as for `Ratings`
+    bad_lines='error'    # lines that cannot be read: an 'error', or 'count': leave them out, say so, and count them in `.skipped`
+)->Ratings:              # numbered as `Ratings` numbers the same table
+    """Ratings from CSV, TSV, text with other separators, JSON lines or Parquet, in batches.
+    Raises FileNotFoundError, ModuleNotFoundError without PyArrow, and ValueError that names
+    the file for damage, for lines that cannot be read and for columns that are not there"""
+    _arrow()
+    if bad_lines not in ('error', 'count'): raise ValueError(f"bad_lines={bad_lines!r} must be 'error' or 'count'.")
+    if header not in ('auto', True, False): raise ValueError(f"header={header!r} must be 'auto', True or False.")
+    if repeats not in ('keep', 'error', 'sum', 'mean', 'last'):
+        raise ValueError(f"repeats={repeats!r} must be 'keep', 'error', 'sum', 'mean' or 'last'.")
+    for name,o in [('user', user), ('item', item)]:
+        if o is False: raise ValueError(f'{name}=False: ratings without {name}s are none.')
+    if sep is not None and (not isinstance(sep, str) or not sep): raise ValueError(f'sep={sep!r} must be text, such as \';\'.')
+    if not isinstance(path, (str, os.PathLike)): raise TypeError(f'path is a {type(path).__name__}; the path of a file or folder is needed.')
+    sources = _sources(path)
+    reader = _Reader(dict(user=user, item=item, rating=rating, time=time), sep, header, encoding, bad_lines)
+    reader.keys = {k: [s.keys[k] for s in sources if k in s.keys] for s in sources for k in s.keys}
+    for reader.part,o in enumerate(sources): _read_part(reader, o)
+    _arrow().default_memory_pool().release_unused()
+    if reader.n_bad and bad_lines=='error': reader.refuse()
+    if reader.builder is None or reader.builder.n==0:
+        why = f'none of its {reader.n_bad} {reader.unit}s can be read: {reader.worst()}' if reader.n_bad else 'there is no rating in it'
+        raise ValueError(f'{path}: {why}.')
+    res, n = reader.builder.finish(repeats), reader.n_bad
+    res.skipped = n
+    if n: warnings.warn(f'{n:,} of {reader.n_rows:,} {reader.unit}s are left out. {reader.worst()}.', stacklevel=2)
+    if reader.n_mended:
+        warnings.warn(f'{reader.n_mended} lines with broken quotes were split at {reader.layout.sep!r}, '
+                      f'the first being {reader.mended[0]}.', stacklevel=2)
+    res.item_titles = _titles(sources[0], res)
+    return res
 
 # %% ../nbs/00_ratings.ipynb #d647a4d1
 def synthetic_factors(

@@ -52,10 +52,13 @@ def test_metadata_is_that_of_settings_ini(info):
     assert m['Summary']==cfg['description'] and m.get_payload().strip(), 'no README'
     reqs = [Requirement(o) for o in info.requires]
     def listed(key): return {str(Requirement(o)) for o in cfg[key].split()}
-    plainly, extra = [o for o in reqs if not o.marker], [o for o in reqs if o.marker]
-    assert {*map(str, plainly)}==listed('requirements') and {str(o.marker) for o in extra}=={'extra == "dev"'}
-    for o in extra: o.marker = None
-    assert {*map(str, extra)}==listed('dev_requirements') and not {o.name for o in plainly} & {o.name for o in extra}
+    plainly, extras = [o for o in reqs if not o.marker], [o for o in reqs if o.marker]
+    assert {*map(str, plainly)}==listed('requirements') and {str(o.marker) for o in extras}=={'extra == "dev"', 'extra == "files"'}
+    for key in ('dev', 'files'):
+        extra = [o for o in extras if str(o.marker)==f'extra == "{key}"']
+        for o in extra: o.marker = None
+        assert {*map(str, extra)}==listed(f'{key}_requirements') and not {o.name for o in plainly} & {o.name for o in extra}
+    assert listed('files_requirements') <= listed('dev_requirements'), 'the tests read files'
     (script,) = [o for o in info.entry_points if o.group=='console_scripts']
     assert f'{script.name}={script.value}'==cfg['console_scripts']
 
@@ -102,12 +105,17 @@ print(json.dumps(dict(file=collab_lesson.__file__, names=names, all=sorted(ns), 
 
 def test_every_module_imports_without_the_dev_extra(clean, tmp_path):
     import json
-    dev = 'nbdev execnb jupyter jupyterlab notebook pytest hypothesis build nbclient nbconvert jupytext smalldocs playwright'.split()
+    dev = 'nbdev execnb jupyter jupyterlab notebook pytest hypothesis build nbclient nbconvert jupytext smalldocs playwright pyarrow'.split()
     got = json.loads(sh(clean, '-c', modules, *dev, cwd=tmp_path).stdout)
     assert Path(got['file']).is_relative_to(clean.parent.parent) and got['dev']==[]
     assert {f'{o}.py' for o in got['names']} == {o.name for o in (root/cfg['lib_path']).glob('*.py')} - {'__init__.py'}
     for o in 'fetch_movielens one_hot DotProduct fit DotProductWithRange DotProductBias sweep_weight_decay create_params DotProductBiasCustom Learner MSELossFlat pd np nn'.split():
         assert o in got['all']
+
+def test_reading_a_file_without_pyarrow_says_what_to_install(clean, tmp_path):
+    (tmp_path/'r.csv').write_text('user,item,rating\n1,2,3\n')
+    p = sh(clean, '-c', 'from collab_lesson.ratings import read_ratings; read_ratings("r.csv")', cwd=tmp_path, ok=False)
+    assert p.stderr.splitlines()[-1]=="ModuleNotFoundError: Reading files needs PyArrow: pip install 'collab_lesson[files]'"
 
 def test_requirements_are_met(clean, tmp_path):
     "pip's own check, in the clean environment"
