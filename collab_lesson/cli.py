@@ -57,7 +57,7 @@ def _mute(stream):
     try: os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except (AttributeError, OSError, ValueError): pass
 
-# %% ../nbs/91_cli.ipynb #66ac969b
+# %% ../nbs/91_cli.ipynb #dbb419bd
 @dataclass
 class _Source:
     "Where ratings come from: a file of the reader's own, or MovieLens 100K"
@@ -90,6 +90,25 @@ class _Source:
         except OSError as e: raise ValueError(_os_error(e, self.path)) from None
         for o in said: self.say(o.message)
         return res
+
+    @cached_property
+    def repeats(self): # how many ratings are of a pair that has come before
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            return len(self.ratings)-self.ratings.csr().nnz
+
+    def tell_repeats(self):
+        if self.repeats: self.say(f'{self.repeats:,} ratings repeat a pair of user and item; models learn from all, lists know the last.')
+
+class _Named(Param):
+    "An option with a word of its own for its value"
+    def __init__(self, help, metavar='COLUMN'):
+        super().__init__(help, str)
+        self.metavar = metavar
+
+class _Short(Param):
+    "An option with one letter and one dash"
+    pre = '-'
 
 def _os_error(e, path): return f'{path}: {e.strerror}.' if e.strerror else str(e)
 
@@ -187,7 +206,7 @@ def lesson_plot(
     if last<30: ax.set_xticks(range(1, last+1))
     return ax
 
-# %% ../nbs/91_cli.ipynb #dd803cff
+# %% ../nbs/91_cli.ipynb #86022f9c
 def _picked(models):
     "Recipes by name, each once, in the order of the lesson; raises ValueError for an unknown name"
     there = recipes | {o: Recipe(o, f'{_models[o]}.{o}') for o in _fit_themselves}
@@ -218,6 +237,7 @@ def _run_data(source, bs, device):
         base = lesson_dls(bs=bs or 64, device=device)
         return lambda: {o: tensor_dls(base, replace=o) for o in (True, False)}, [len(base.classes[o]) for o in ('user', 'title')]
     r = source.ratings
+    source.tell_repeats()
     train,valid = r.split('random')
     print(f'{source.path}: {r}')
     if valid.unknown: print(f'{valid.unknown:,} of {len(valid):,} ratings to validate on are by users or of items that the others do not have.')
@@ -226,11 +246,11 @@ def _run_data(source, bs, device):
 @call_parse
 def run(
     models:Param('recipes to train, by name; "all" for every one. ALS and BayesianMF can be named, too', str, nargs='+')=('all',),
-    ratings:str=None,  # a file or folder of your own; default: MovieLens 100K
-    user:str=None,     # its column of users
-    item:str=None,     # its column of items
-    rating:str=None,   # its column of ratings; none: every row counts 1
-    time:str=None,     # its column of times
+    ratings:_Named('a file or folder of your own; default: MovieLens 100K', 'FILE')=None,
+    user:_Named('its column of users')=None,
+    item:_Named('its column of items')=None,
+    rating:_Named('its column of ratings; none: every row counts 1')=None,
+    time:_Named('its column of times')=None,
     seeds:int=1,       # how many seeds, from 42 up
     epochs:int=5,      # passes over the training ratings
     bs:int=None,       # ratings per batch; default: 64, for your own file by its size
@@ -284,61 +304,64 @@ def _write_run(records, out, source, trouble):
 # %% ../nbs/91_cli.ipynb #cell-14
 _dtypes = dict(F64='<f8', F32='<f4', F16='<f2', I64='<i8', I32='<i4', I16='<i2', I8='i1', U8='u1', BOOL='?')
 
-def _write_tensors(path, tensors):
-    "Write arrays in the safetensors format"
-    header, at = {}, 0
-    names = {np.dtype(v): k for k,v in _dtypes.items()}
-    for k,a in tensors.items():
-        header[k] = dict(dtype=names[a.dtype], shape=list(a.shape), data_offsets=[at, at+a.nbytes])
-        at += a.nbytes
-    head = json.dumps(header).encode()
-    head += b' '*(-len(head)%8)
-    with open(path, 'wb') as f:
-        f.write(len(head).to_bytes(8, 'little') + head)
-        for a in tensors.values(): f.write(np.ascontiguousarray(a).data if a.size else b'')
-
 def _read_tensors(path):
-    "Arrays of a safetensors file, which are read when they are used"
+    "Arrays of a safetensors file, each read when it is used"
     with open(path, 'rb') as f:
         n = int.from_bytes(f.read(8), 'little')
         header = json.loads(f.read(n))
     def view(o):
-        a,b = o['data_offsets']
-        if a==b: return np.empty(o['shape'], _dtypes[o['dtype']])
-        return np.memmap(path, _dtypes[o['dtype']], 'r', 8+n+a, tuple(o['shape']))
+        (a,b), dtype = o['data_offsets'], _dtypes[o['dtype']]
+        if not o['shape']: return np.fromfile(path, dtype, 1, offset=8+n+a)[0]
+        return np.memmap(path, dtype, 'r', 8+n+a, tuple(o['shape'])) if a<b else np.empty(o['shape'], dtype)
     return {k: view(o) for k,o in header.items() if k!='__metadata__'}
 
 @dataclass
 class _Kept:
     "A trained model and the ratings behind it, as arrays"
-    settings: dict # model, arguments, names, and what else the answer needs
-    model: dict    # its tensors by name
-    ratings: dict  # starts, items, values: rows of users, as in a CSR matrix
+    model: str      # name of its class
+    y_range: tuple  # limits of its predictions, or None
+    users: list     # names by row; row 0 is nobody's
+    items: list
+    titles: list    # of items, by row; '' where there is none
+    about: dict     # what `_fit_recommender` found out
+    tables: dict    # the model's tensors by name
+    ratings: dict   # users, items, values: one number per rating
+    load: object    # function that returns the model itself
 
-def _digest(o):
-    "sha256 of a file, or of what JSON can hold"
-    if isinstance(o, Path):
-        with o.open('rb') as f: return hashlib.file_digest(f, 'sha256').hexdigest()
-    return hashlib.sha256(json.dumps(o, sort_keys=True).encode()).hexdigest()
+def _kept(settings, about, tables, ratings, load):
+    "`_Kept` from what `save` writes and what `_fit_recommender` adds"
+    titles = {k: v for k,v in settings['titles'] or []}
+    items = [None, *settings['items']]
+    return _Kept(about['model'], about['y_range'], [None, *settings['users']], items,
+                 ['', *(str(titles.get(o, o)) for o in items[1:])], about, tables, ratings, load)
 
-_files = 'model.safetensors', 'ratings.safetensors'
+def _sha256(path):
+    with path.open('rb') as f: return hashlib.file_digest(f, 'sha256').hexdigest()
 
-def _store(kept, folder):
-    "Write a `_Kept` to a new folder"
-    for name,tensors in zip(_files, (kept.model, kept.ratings)): _write_tensors(folder/name, tensors)
-    sums = {o: _digest(folder/o) for o in _files} | dict(settings=_digest(kept.settings))
-    (folder/'settings.json').write_text(json.dumps(dict(format=1, sha256=sums, settings=kept.settings)))
+def _store(model, data, about, folder):
+    "Write a model, its ratings and `about` to a folder"
+    from collab_lesson.collab_learner import save
+    save(model, data, folder)
+    text = json.dumps(about | dict(settings=_sha256(folder/'settings.json')))
+    (folder/'command.json').write_text(json.dumps(dict(sha256=hashlib.sha256(text.encode()).hexdigest(), about=text)))
 
 def _restore(folder):
-    "What `_store` was given; raises FileNotFoundError where there is nothing, ValueError where a byte has changed"
-    text = (folder/'settings.json').read_bytes()
+    "The `_Kept` in a folder; raises FileNotFoundError where there is none, ValueError where a byte has changed"
+    text = (folder/'command.json').read_bytes()
+    def check(ok):
+        if not ok: raise ValueError('its checksum does not match')
     try:
         d = json.loads(text)
-        sums = d['sha256']
-        if d['format']!=1 or sums['settings']!=_digest(d['settings']) or any(sums[o]!=_digest(folder/o) for o in _files):
-            raise ValueError('its checksum does not match')
-    except (LookupError, TypeError, UnicodeError, FileNotFoundError) as e: raise ValueError(f'it is not complete: {e}') from None
-    return _Kept(d['settings'], *(_read_tensors(folder/o) for o in _files))
+        check(d['sha256']==hashlib.sha256(d['about'].encode()).hexdigest())
+        about = json.loads(d['about'])
+        check(about['settings']==_sha256(folder/'settings.json'))
+        settings = json.loads((folder/'settings.json').read_text(encoding='utf-8'))
+        for name,sha in settings['sha256'].items(): check(sha==_sha256(folder/f'{name}.safetensors'))
+    except (LookupError, TypeError, AttributeError, UnicodeError, FileNotFoundError) as e: raise ValueError(f'it is not whole: {e}') from None
+    def load():
+        from collab_lesson.collab_learner import load
+        return load(folder)[0]
+    return _kept(settings, about, *(_read_tensors(folder/f'{o}.safetensors') for o in ('model', 'ratings')), load)
 
 # %% ../nbs/91_cli.ipynb #cell-16
 def _batch(n): # 512 for MovieLens 100K, about as many steps for other sizes
@@ -346,13 +369,13 @@ def _batch(n): # 512 for MovieLens 100K, about as many steps for other sizes
     return max(batch_size(n), int(2**np.clip(np.round(np.log2(n/200)), 6, 9)))
 
 def _fit_recommender(name='EASE', source=None):
-    "The `_Kept` of a model that is trained on all ratings"
+    "A model that is trained on all ratings, the `Ratings`, and what `_Kept` needs besides; raises KeyboardInterrupt where Ctrl-C has ended the training early"
     import torch
     from fastai.torch_core import set_seed
-    from collab_lesson.ranking import EASE, score_block
+    from collab_lesson.ranking import EASE
     from collab_lesson.training import fit
     r = (source or _Source()).ratings
-    small = len(r)<1_000_000 # nothing to gain from more threads
+    small = len(r)<1_000_000 # nothing to gain from more threads, or a GPU
     if small: torch.set_num_threads(1)
     set_seed(42)
     cls, how = _class(name), {}
@@ -361,20 +384,23 @@ def _fit_recommender(name='EASE', source=None):
         how = dict(lr=1e-2, wd=.3, bs=_batch(len(r)))
     else: model = cls(r.n_users, r.n_items) if name=='BPR' else cls()
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter('ignore') # of pairs that repeat, which `_repeated` tells
+        warnings.simplefilter('ignore') # of pairs that repeat: `_Source` has told
         res = fit(model, r, bar=False, device='cpu' if small else 'auto', **how)
-        m = r.csr()
     if res.interrupted: raise KeyboardInterrupt
-    tensors = {k: v.detach().cpu().numpy() for k,v in model.cpu().state_dict().items()}
-    arguments = {k: getattr(model, k) for k in signature(cls).parameters if hasattr(model, k)}
-    if name in ('DotProductBias', 'BPR'): arguments |= dict(n_users=r.n_users, n_items=r.n_items)
-    kept = _Kept(dict(version=__version__, model=name, stars=bool(getattr(model, 'stars', True)), arguments=arguments,
-                      columns=r.columns, users=[None, *r.user_names.index.tolist()], items=[None, *r.item_names.index.tolist()],
-                      titles=None if r.item_titles is None else ['', *r.titles(r.item_names.index)],
-                      middle=float(np.median(r.values)), lists='EASE' if r.n_items<=EASE().max_rows else 'DotProductBias'),
-                 tensors, dict(starts=m.indptr.astype(np.int64), items=m.indices.astype(np.int32), values=m.data))
-    try: kept.settings['quick'] = np.allclose(_scores(kept, [1], [1.]), score_block(model, torch.tensor([1]))[0], atol=1e-4)
-    except (LookupError, TypeError, ValueError): kept.settings['quick'] = False
+    y_range = getattr(model, 'y_range', None)
+    return model.cpu(), r, dict(model=name, middle=float(np.median(r.values)), y_range=y_range and [*map(float, y_range)],
+                                lists='EASE' if r.n_items<=EASE().max_rows else 'DotProductBias')
+
+def _in_memory(model, r, about):
+    "`_Kept` without a folder, and whether `_scores` knows how to score the model: as the model itself does"
+    import torch
+    from collab_lesson.ranking import score_block
+    titles = None if r.item_titles is None else list(r.item_titles.items())
+    settings = dict(users=r.user_names.index.tolist(), items=r.item_names.index.tolist(), titles=titles)
+    kept = _kept(settings, about, {k: v.detach().numpy() for k,v in model.state_dict().items()},
+                 dict(users=r.users, items=r.items, values=r.values), lambda: model)
+    try: kept.about['quick'] = bool(np.allclose(_scores(kept, [1], [1.]), score_block(model, torch.tensor([1]))[0], atol=1e-4))
+    except LookupError: kept.about['quick'] = False
     return kept
 
 def _cache_folder(): return xdg_cache_home()/'collab_lesson'
@@ -382,7 +408,7 @@ def _cache_folder(): return xdg_cache_home()/'collab_lesson'
 def _recommender(name='EASE', source=None):
     "The `_Kept` of a model, from the cache where there is a good copy; otherwise trained, and written there"
     source = source or _Source()
-    why = after = 'it is kept for the next time.'
+    after = 'it is kept for the next time.'
     try: folder = _cache_folder()/f'recommend-{__version__}-{name}-{source.key}.model'
     except (RuntimeError, KeyError): folder, after = None, 'it is not kept: there is no home folder, and XDG_CACHE_HOME names no other place.'
     if folder:
@@ -392,80 +418,75 @@ def _recommender(name='EASE', source=None):
             source.say(f'{folder} may not be read.')
             folder, after = None, 'it is not kept.'
         except Exception as e: source.say(f'{folder} is damaged ({str(e).splitlines()[0] if str(e) else type(e).__name__}).')
-    source.say(f'training {name}, which takes a while; {after}')
-    kept = _fit_recommender(name, source)
+    source.tell_repeats()
+    source.say(f'training {name} on {len(source.ratings):,} ratings; {after}')
+    model, r, about = _fit_recommender(name, source)
+    res = _in_memory(model, r, about)
     if folder:
-        try: _keep(kept, folder)
+        try: _keep(folder, lambda to: _store(model, r, about, to))
         except OSError as e: source.say(f'the model could not be kept in {folder.parent}: {e.strerror}.')
-    return kept
+    return res
 
-def _keep(kept, folder):
-    "Write to a temporary folder and rename it; raises OSError where that cannot be done"
+def _keep(folder, write):
+    "`write` to a temporary folder and rename it; raises OSError where that cannot be done"
     folder.parent.mkdir(parents=True, exist_ok=True)
     for o in folder.parent.glob('.recommend-*'): # left by a process that was killed
         with contextlib.suppress(OSError):
             if clock.time()-o.stat().st_mtime > 3600: shutil.rmtree(o)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix='.recommend-', ignore_cleanup_errors=True) as aside:
-        new, old = Path(aside)/'new', Path(aside)/'old'
+        new = Path(aside)/'new'
         new.mkdir()
-        _store(kept, new)
-        if folder.is_dir(): os.replace(folder, old) # damaged, or another process has just written it
+        write(new)
+        if folder.is_dir(): os.replace(folder, Path(aside)/'old') # damaged, or another process has just written it
         os.replace(new, folder)
 
 # %% ../nbs/91_cli.ipynb #cell-18
-def _sub(model, name, rows):
-    "(n,n_items) rows of a model's items-by-items matrix"
-    if name=='EASE': return np.asarray(model['B'][rows])
+def _sub(kept, rows):
+    "(n,n_items) rows of the items-by-items matrix of EASE or item cosine"
+    if kept.model=='EASE': return np.asarray(kept.tables['B'][rows])
     from scipy import sparse
-    n = len(model['like_starts'])-1
-    return sparse.csr_array(tuple(model[f'like_{o}'] for o in ('values', 'items', 'starts')), shape=(n, n))[rows].toarray()
+    n = len(kept.tables['like_starts'])-1
+    parts = tuple(np.asarray(kept.tables[f'like_{o}']) for o in ('values', 'items', 'starts'))
+    return sparse.csr_array(parts, shape=(n, n))[rows].toarray()
 
 def _own(kept, row):
     "Items of a user and their weights in the sums of EASE and item cosine"
-    a,b = kept.model['own_starts'][row:row+2]
-    return kept.model['own_items'][a:b], kept.model['own_values'][a:b]
+    a,b = kept.tables['own_starts'][row:row+2]
+    return np.asarray(kept.tables['own_items'][a:b]), np.asarray(kept.tables['own_values'][a:b])
 
 def _scores(kept, rows, counts):
-    "(n_items,) scores for a user; for several users, for their mean, each counted so many times"
-    name, t = kept.settings['model'], {k.removesuffix('.weight'): v for k,v in kept.model.items()}
-    if kept.settings.get('quick') is False: return _library_scores(kept, rows, counts)
-    if name=='Popularity': return np.asarray(t['count'])
-    if name in ('EASE', 'ItemCosine'):
-        if len(rows)>1: raise ValueError('lists are made of items, not of users')
+    "(n_items,) scores for a user; for several users, for their mean, each counted so many times. Raises LookupError for a model it does not know"
+    if kept.about.get('quick') is False: return _library_scores(kept, rows, counts)
+    if kept.model=='Popularity': return np.asarray(kept.tables['count'])
+    if kept.model in ('EASE', 'ItemCosine'):
         items, weights = _own(kept, rows[0])
-        return weights @ _sub(t, name, items)
-    if extra := set(t)-{'user_factors', 'movie_factors', 'user_bias', 'movie_bias', 'mean'}: raise LookupError(extra)
+        return weights @ _sub(kept, items)
+    t = {k.removesuffix('.weight'): v for k,v in kept.tables.items()}
+    if odd := set(t)-{'user_factors', 'movie_factors', 'user_bias', 'movie_bias', 'mean'}: raise LookupError(odd)
     mean = lambda table: np.average(t[table][rows], axis=0, weights=counts)
-    res = t['movie_factors'] @ mean('user_factors') + t['movie_bias'].reshape(-1)
+    res = t['movie_factors'] @ mean('user_factors') + t['movie_bias'].reshape(-1) + t.get('mean', 0.)
     if 'user_bias' in t: res = res + mean('user_bias').reshape(-1)
-    res = res + t.get('mean', 0.)
-    y_range = kept.settings['arguments'].get('y_range')
-    if y_range is None: return res
-    lo,hi = y_range
-    return lo + (hi-lo)/(1+np.exp(-res)) if name=='DotProductBias' else res.clip(lo, hi)
+    if kept.y_range is None: return res
+    lo,hi = kept.y_range
+    return lo + (hi-lo)/(1+np.exp(-res)) if kept.model=='DotProductBias' else res.clip(lo, hi)
 
 def _library_scores(kept, rows, counts):
     "The same from the model itself, for the 200 users at most who count most"
     import torch
     from collab_lesson.ranking import score_block
-    model = _class(kept.settings['model'])(**kept.settings['arguments'])
-    tensors = {k: torch.from_numpy(np.array(v)) for k,v in kept.model.items()}
-    if hasattr(model, '_set'): model._set(**tensors)
-    else: model.load_state_dict(tensors)
-    model.fitted_to = 'what', 'is kept'
     top = np.argsort(-np.asarray(counts), kind='stable')[:200]
-    scores = score_block(model, torch.as_tensor(np.asarray(rows)[top])).numpy()
+    scores = score_block(kept.load(), torch.as_tensor(np.asarray(rows)[top])).numpy()
     return np.average(scores, axis=0, weights=np.asarray(counts)[top])
 
 def _fans(kept, items):
     "Users who like one of `items` and how many of them they like; all users once, if there are none"
-    starts, n = kept.ratings['starts'], len(kept.ratings['starts'])-1
-    at = np.flatnonzero(np.isin(kept.ratings['items'], items) & (kept.ratings['values']>=kept.settings['middle']))
-    counts = np.bincount(np.searchsorted(starts, at, side='right')-1, minlength=n)
+    r = kept.ratings
+    at = np.isin(r['items'], items) & (r['values']>=kept.about['middle'])
+    counts = np.bincount(r['users'][at], minlength=len(kept.users))
     rows = np.flatnonzero(counts)
-    return (rows, counts[rows]) if len(rows) else (np.arange(1, n), np.ones(n-1))
+    return (rows, counts[rows]) if len(rows) else (np.arange(1, len(kept.users)), np.ones(len(kept.users)-1))
 
-# %% ../nbs/91_cli.ipynb #9f02b13d
+# %% ../nbs/91_cli.ipynb #ba08226d
 def _find_title(title, titles):
     "Position of the item that `title` names, in full or in part; raises ValueError with the closest titles"
     if title in titles[1:]: return titles.index(title)
@@ -489,23 +510,14 @@ def _find_user(name, users):
     near = ', '.join(map(str, near))
     raise ValueError(f'there is no user {given}' + (f'; the closest are {near}.' if near else ', nor one like it.'))
 
-class _Short(Param):
-    "An option with one letter and one dash"
-    pre = '-'
-
-class _Named(Param):
-    "An option with a word of its own for its value"
-    def __init__(self, help, metavar):
-        super().__init__(help, str)
-        self.metavar = metavar
-
+# %% ../nbs/91_cli.ipynb #37ae9bb7
 @call_parse
 def recommend(
-    ratings:str=None,  # a file or folder of your own; default: MovieLens 100K
-    user:_Named('with --ratings: its column of users. Without: the same as --for', 'COLUMN')=None,
-    item:_Named('its column of items', 'COLUMN')=None,
-    rating:_Named('its column of ratings; none: every row counts 1', 'COLUMN')=None,
-    time:_Named('its column of times', 'COLUMN')=None,
+    ratings:_Named('a file or folder of your own; default: MovieLens 100K', 'FILE')=None,
+    user:_Named('with --ratings: its column of users. Without: the same as --for')=None,
+    item:_Named('its column of items')=None,
+    rating:_Named('its column of ratings; none: every row counts 1')=None,
+    time:_Named('its column of times')=None,
     for_:_Named('whose list: somebody in the data, by name or number', 'USER')=None,
     like:Param('an item you like, by title or part of it; repeat it for more items', str, action='append')=None,
     model:Param(f'what ranks the items: {", ".join(_models)}; default: EASE', str)=None,
@@ -533,55 +545,52 @@ def recommend(
 
 def _both(model, source):
     "The model that predicts ratings and the one that ranks, which may be the same"
-    if model in _models and model in (*_fit_themselves, 'DotProductBias'): return (_recommender(model, source),)*2
+    if model in (*_fit_themselves, 'DotProductBias'): return (_recommender(model, source),)*2
     stars = _recommender('DotProductBias', source)
     if model is None:
-        model = stars.settings['lists']
-        if model!='EASE': source.say(f'EASE would need {len(stars.settings["items"]):,}² numbers for so many items; DotProductBias ranks instead, without reasons.')
+        model = stars.about['lists']
+        if model!='EASE': source.say(f'EASE would need a matrix of {len(stars.items)-1:,} by {len(stars.items)-1:,} items; DotProductBias ranks instead, without reasons.')
     return stars, stars if model=='DotProductBias' else _recommender(model, source)
 
-# %% ../nbs/91_cli.ipynb #5619d791
+# %% ../nbs/91_cli.ipynb #fb9c97db
+def _known(kept, user):
+    "Items that a user has rated, each once, and their ratings, the last where there are several"
+    at = np.flatnonzero(kept.ratings['users']==user)
+    last = dict(zip(kept.ratings['items'][at].tolist(), kept.ratings['values'][at].tolist()))
+    items = np.array(sorted(last), dtype=np.int64)
+    return items, np.array([last[o] for o in items.tolist()])
+
 def _answer(stars, lists, user, like, n):
     "The text of a list; raises ValueError for unknown names, or where nothing is left"
-    s, name = lists.settings, lists.settings['model']
-    labels = ['', *map(str, s['items'][1:])]
+    why, labels = lists.model in ('EASE', 'ItemCosine'), lists.titles
     if user is not None:
-        row = _find_user(user, s['users'])
-        a,b = lists.ratings['starts'][row:row+2]
-        known, liked = lists.ratings['items'][a:b], lists.ratings['values'][a:b]>=s['middle']
-        whom = f'user {s["users"][row]}, who has rated {len(known)} items'
-        rows, counts = [row], [1.]
-        items, weights = _own(lists, row) if 'own_starts' in lists.model else (known, None)
+        row = _find_user(user, lists.users)
+        known, values = _known(lists, row)
+        rows, counts, whom = [row], [1.], f'user {lists.users[row]}, who has rated {len(known)} items'
+        items, weights = _own(lists, row) if why else (known, None)
+        liked = np.isin(items, known[values>=lists.about['middle']])
     else:
-        def find(o): return labels.index(o) if o in labels[1:] else _find_title(o, s['titles'] or labels)
-        known = items = np.array(list(dict.fromkeys(map(find, like))))
+        ids = ['', *map(str, lists.items[1:])]
+        known = items = np.array(list(dict.fromkeys(ids.index(o, 1) if o in ids[1:] else _find_title(o, labels) for o in like)))
         liked, weights = np.ones(len(known), bool), np.ones(len(known), np.float32)
         rows, counts = _fans(lists, known)
-        whom = f'somebody who likes {len(known)} items'
-    labels = s['titles'] or labels
-    if user is None and len(known)<=10: whom = 'somebody who likes ' + ', '.join(labels[i] for i in known)
-    why = name in ('EASE', 'ItemCosine')
-    sub = _sub(lists.model, name, items) if why else None
+        whom = 'somebody who likes ' + (', '.join(labels[i] for i in known) if len(known)<=10 else f'{len(known)} items')
+    sub = _sub(lists, items) if why else None
     score = np.array(weights @ sub if why else _scores(lists, rows, counts), dtype=float)
     score[0] = score[known] = -np.inf # nobody's item, and those that are known
-    best = np.argsort(-score, kind='stable')[:min(n, int(np.isfinite(score).sum()))]
-    if not len(best): raise ValueError(f'{whom}: that is all there is; nothing is left to recommend.')
     predicted = score if stars is lists else _scores(stars, rows, counts)
+    best = np.lexsort((-predicted, -score))[:min(n, int(np.isfinite(score).sum()))] # of two with one score, the better rated
+    if not len(best): raise ValueError(f'{whom}: that is all there is; nothing is left to recommend.')
     columns = {'': [f'{i}' for i in range(1, len(best)+1)], 'rating': [f'{predicted[i]:.1f}' for i in best], 'item': [labels[i] for i in best]}
     if stars is not lists: columns['score'] = [f'{score[i]*(100 if why else 1):.1f}' for i in best]
     if why: columns['because of'] = [_reasons(weights*sub[:,i]*100, liked, items, labels) for i in best]
-    lines = []
-    for o in zip(*([k, *v] for k,v in columns.items())):
-        cells = []
-        for k,text in zip(columns, o):
-            width = max(len(k), *map(len, columns[k]))
-            cells.append(text.ljust(width) if k in ('item', 'because of') else text.rjust(width))
-        lines.append('  '.join(cells).rstrip())
+    widths = {k: max(len(k), *map(len, v)) for k,v in columns.items()}
+    def line(cells): return '  '.join(o.ljust(w) if k in ('item', 'because of') else o.rjust(w) for o,(k,w) in zip(cells, widths.items())).rstrip()
     legend = 'rating: the predicted one.'
     if why: legend += (' score: how much the items that are known speak for this one; because of: the liked ones '
                        'that contributed most, and how much of the score is theirs.')
-    elif stars is not lists: legend += f' score: what {name} ranks by.'
-    return f'For {whom}:\n\n' + '\n'.join(lines) + f'\n\n{legend}'
+    elif stars is not lists: legend += f' score: what {lists.model} ranks by.'
+    return f'For {whom}:\n\n' + '\n'.join(map(line, [columns, *zip(*columns.values())])) + f'\n\n{legend}'
 
 def _reasons(parts, liked, items, labels):
     "The three liked items that contributed most to a score"
@@ -592,41 +601,37 @@ def _reasons(parts, liked, items, labels):
 @call_parse
 def data(
     path:str=None,     # folder with the files of MovieLens 100K; default: COLLAB_LESSON_DATA, the cache, or a download. Any other file or folder: as --ratings
-    ratings:str=None,  # a file or folder of your own
-    user:str=None,     # its column of users
-    item:str=None,     # its column of items
-    rating:str=None,   # its column of ratings; none: every row counts 1
-    time:str=None      # its column of times
+    ratings:_Named('a file or folder of your own', 'FILE')=None,
+    user:_Named('its column of users')=None,
+    item:_Named('its column of items')=None,
+    rating:_Named('its column of ratings; none: every row counts 1')=None,
+    time:_Named('its column of times')=None
 ):
     "Describe ratings: MovieLens 100K, which is fetched where it is missing, or a file of your own"
     if path is not None and ratings is not None: raise ValueError('--path and --ratings name the same; give one of them.')
     if path is not None and not _is_movielens(path): path, ratings = None, path
     source = _source(ratings, user=user, item=item, rating=rating, time=time)
-    if ratings is not None: return print(f'{ratings}: {_describe(source.ratings)}')
+    if ratings is not None: return print(f'{ratings}: {_describe(source.ratings, source.repeats)}')
     from collab_lesson.movielens import fetch_movielens, movielens
     fetch_movielens(path)
-    print(_describe(movielens(path=path)) + '\nCitation: Harper & Konstan (2015), The MovieLens datasets, doi:10.1145/2827872. The data may not be redistributed.')
+    print(_describe(movielens(path=path), 0) + '\nCitation: Harper & Konstan (2015), The MovieLens datasets, doi:10.1145/2827872. The data may not be redistributed.')
 
 def _is_movielens(path):
     from collab_lesson.movielens import _verify
     try: return bool(_verify(Path(path).expanduser()))
     except (OSError, ValueError): return False
 
-def _describe(r):
+def _describe(r, repeats):
     "Lines about `Ratings`"
-    if not r.item_titles is None: titled = f' ({r.item_titles.loc[r.item_names.index.intersection(r.item_titles.index)].nunique():,} titles)'
-    else: titled = ''
-    by = [np.bincount(o)[1:] for o in (r.users, r.items)]
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        pairs = r.csr().nnz
-    lo,hi = r.scale
-    lines = [f'{len(r):,} ratings from {lo:g} to {hi:g} by {r.n_users-1:,} users of {r.n_items-1:,} items{titled}']
-    if r.times is not None: lines[0] += ', {} to {}'.format(*np.array([r.times.min(), r.times.max()]).astype('datetime64[s]').astype('datetime64[D]'))
-    lines += [f'mean {r.values.mean(dtype=float):.2f}, standard deviation {r.values.std(dtype=float):.2f}; {1-pairs/((r.n_users-1)*(r.n_items-1)):.1%} of the matrix is empty',
-              'ratings per user {:,} to {:,}, per item {:,} to {:,}'.format(*(f(o) for o in by for f in (np.min, np.max)))]
-    if len(r)>pairs: lines.append(f'{len(r)-pairs:,} ratings repeat a pair of user and item')
-    if getattr(r, 'skipped', 0): lines.append(f'{r.skipped:,} lines cannot be read and are left out')
+    n_users, n_items, when, titled = r.n_users-1, r.n_items-1, '', ''
+    if r.item_titles is not None: titled = f' ({r.item_titles[r.item_titles.index.isin(r.item_names.index)].nunique():,} titles)'
+    if r.times is not None: when = ', {} to {}'.format(*np.array([r.times.min(), r.times.max()]).astype('datetime64[s]').astype('datetime64[D]'))
+    of = [np.bincount(o)[1:] for o in (r.users, r.items)]
+    lines = [f'{len(r):,} ratings from {r.scale[0]:g} to {r.scale[1]:g} by {n_users:,} users of {n_items:,} items{titled}{when}',
+             f'mean {r.values.mean(dtype=float):.2f}, standard deviation {r.values.std(dtype=float):.2f}; {1-(len(r)-repeats)/(n_users*n_items):.1%} of the matrix is empty',
+             'ratings per user {:,} to {:,}, per item {:,} to {:,}'.format(*(f(o) for o in of for f in (np.min, np.max)))]
+    if repeats: lines.append(f'{repeats:,} ratings repeat a pair of user and item')
+    if skipped := getattr(r, 'skipped', 0): lines.append(f'{skipped:,} lines cannot be read and are left out')
     return '\n'.join(lines)
 
 # %% ../nbs/91_cli.ipynb #cell-29
