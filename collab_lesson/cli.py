@@ -8,7 +8,7 @@ __all__ = ['recipes', 'commands', 'Recipe', 'lesson_table', 'lesson_plot', 'run'
 # %% ../nbs/91_cli.ipynb #cell-3
 import codecs, contextlib, difflib, hashlib, io, json, os, shutil, sys, tempfile, time as clock
 import unicodedata, warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from inspect import signature
@@ -57,7 +57,7 @@ def _mute(stream):
     try: os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except (AttributeError, OSError, ValueError): pass
 
-# %% ../nbs/91_cli.ipynb #dbb419bd
+# %% ../nbs/91_cli.ipynb #b8b9e654
 @dataclass
 class _Source:
     "Where ratings come from: a file of the reader's own, or MovieLens 100K"
@@ -129,11 +129,13 @@ def _source(ratings, **columns):
     if ratings is None:
         if given: raise ValueError(f'--{[*given][0]} names a column of your own file; name the file, too: --ratings my.csv.')
         return _Source()
-    path = Path(ratings).expanduser()
-    if not path.exists():
-        there = [o.name for o in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, there, 3, .5)
-        raise ValueError(f'{path}: there is no such file or folder.' + (f' Did you mean {", ".join(near)}?' if near else ''))
+    path, near = Path(ratings).expanduser(), ''
+    try:
+        if not path.exists():
+            there = [o.name for o in path.parent.iterdir()] if path.parent.is_dir() else []
+            if close := difflib.get_close_matches(path.name, there, 3, .5): near = f' Did you mean {", ".join(close)}?'
+            raise ValueError(f'{path}: there is no such file or folder.{near}')
+    except OSError as e: raise ValueError(_os_error(e, path)) from None
     for k,v in given.items():
         if v.isdigit() and len(v)<4: given[k] = int(v) # a position, where there is no header
     if given.get('rating')=='none': given['rating'] = False
@@ -206,7 +208,7 @@ def lesson_plot(
     if last<30: ax.set_xticks(range(1, last+1))
     return ax
 
-# %% ../nbs/91_cli.ipynb #86022f9c
+# %% ../nbs/91_cli.ipynb #859950f3
 def _picked(models):
     "Recipes by name, each once, in the order of the lesson; raises ValueError for an unknown name"
     there = recipes | {o: Recipe(o, f'{_models[o]}.{o}') for o in _fit_themselves}
@@ -275,10 +277,11 @@ def run(
                 print(f'\n{o.name}, seed {seed}')
                 r = done[o.name] = _train(o, dls, seed, epochs, done, sizes, source.path is not None)
                 n = sum(p.numel() for p in r.model.state_dict().values())
+                rows = [{k: v for k,v in row.items() if v==v} for row in r.epochs.to_dict('records')] # no NaN in JSON
                 records += [dict(model=o.name, seed=seed, **row, parameters=n, wd=o.wd, bs=dls[True].train.bs, replace=o.replace,
-                    device=str(device), version=__version__, torch=torch.__version__) for row in r.epochs.to_dict('records')]
-                print(r)
-    except (KeyboardInterrupt, OSError, ArithmeticError) as e: trouble = e
+                    device=str(device), version=__version__, torch=torch.__version__) for row in rows]
+                print(r if len(rows)<=20 else replace(r, epochs=r.epochs[-5:])) # the last ones of many sweeps
+    except (Exception, KeyboardInterrupt) as e: trouble = e
     if records: trouble = _write_run(records, out, source, trouble)
     if trouble: raise trouble
 
@@ -298,7 +301,7 @@ def _write_run(records, out, source, trouble):
         print(f'\nWritten: {out/"lesson.json"} and {out/"lesson.png"}.')
     for step in (save, table, draw):
         try: step()
-        except (KeyboardInterrupt, OSError) as e: trouble = trouble or e
+        except (Exception, KeyboardInterrupt) as e: trouble = trouble or e
     return trouble
 
 # %% ../nbs/91_cli.ipynb #cell-14
@@ -486,7 +489,7 @@ def _fans(kept, items):
     rows = np.flatnonzero(counts)
     return (rows, counts[rows]) if len(rows) else (np.arange(1, len(kept.users)), np.ones(len(kept.users)-1))
 
-# %% ../nbs/91_cli.ipynb #ba08226d
+# %% ../nbs/91_cli.ipynb #ca1f52b3
 def _find_title(title, titles):
     "Position of the item that `title` names, in full or in part; raises ValueError with the closest titles"
     if title in titles[1:]: return titles.index(title)
@@ -510,7 +513,7 @@ def _find_user(name, users):
     near = ', '.join(map(str, near))
     raise ValueError(f'there is no user {given}' + (f'; the closest are {near}.' if near else ', nor one like it.'))
 
-# %% ../nbs/91_cli.ipynb #37ae9bb7
+# %% ../nbs/91_cli.ipynb #aace9303
 @call_parse
 def recommend(
     ratings:_Named('a file or folder of your own; default: MovieLens 100K', 'FILE')=None,
@@ -552,7 +555,7 @@ def _both(model, source):
         if model!='EASE': source.say(f'EASE would need a matrix of {len(stars.items)-1:,} by {len(stars.items)-1:,} items; DotProductBias ranks instead, without reasons.')
     return stars, stars if model=='DotProductBias' else _recommender(model, source)
 
-# %% ../nbs/91_cli.ipynb #fb9c97db
+# %% ../nbs/91_cli.ipynb #6294620a
 def _known(kept, user):
     "Items that a user has rated, each once, and their ratings, the last where there are several"
     at = np.flatnonzero(kept.ratings['users']==user)
@@ -693,5 +696,5 @@ def _output_trouble(e):
     "Tell that output cannot be written; returns the exit code"
     _mute(sys.stdout)
     if isinstance(e, BrokenPipeError): return 141
-    _say(f'{getattr(e, "filename", None) or "the output"} cannot be written: {getattr(e, "strerror", None) or e}.')
+    _say(f'{getattr(e, "filename", None) or "the output cannot be written"}: {getattr(e, "strerror", None) or e}.')
     return 1

@@ -23,6 +23,11 @@ from collab_lesson import bias, movielens
 from collab_lesson.cli import main
 URLs.ML_100k = 'http://127.0.0.1:9/ml-100k.zip' # nobody listens there
 
+class Fills(io.StringIO): # a disk that is full when the second model is to be trained
+    def write(self, text):
+        if 'DotProductBias, seed' in text: raise OSError(28, 'No space left on device')
+        return super().write(text)
+
 def output(kind):
     if kind=='pipe':
         r, w = os.pipe()
@@ -30,6 +35,7 @@ def output(kind):
         return open(w, 'w')
     if kind=='full': return open('/dev/full', 'w')
     if kind=='none': return None
+    if kind=='fills': return Fills()
     if kind=='closed':
         res = io.StringIO()
         res.close()
@@ -138,6 +144,7 @@ def all_runs(env, mine, tmp_path_factory):
         **{f'{k} {name}': (args, dict(stdout=k)) for k in ('pipe', 'full', 'ascii', 'cp1251', 'none', 'closed')
            for name,(args,_) in dict(help=(['--help'], 0), options=(['run', '--help'], 0), version=(['--version'], 0), data=(['data'], 0), recommend=recommend(), run=small()).items() if (k, name) not in no_need},
         'dumb': (['recommend', '-n', '0'], dict(stdout='none', stderr='none')),
+        'fills run': small(stdout='fills'),
         'sigint run': small(sigint=1), 'sigint second': small('--time', 'ts', '--bs', 32, '--model', 'DotProductWithRange,DotProductBias,DotProductBias-wd', sigint=3),
         'sigint continued': small('--models', 'DotProductBias-continued,DotProductBias-wd', sigint=3),
         'sigint data': (['data'], dict(sigint=1)),
@@ -261,10 +268,13 @@ def test_without_an_output_nothing_is_reported_as_a_bad_argument(all_runs, name,
     assert code==(0 if kind=='none' else 1) and 'Traceback' not in err, (code, err)
     assert len([o for o in err.splitlines() if 'repeat a pair' not in o])<2 or name=='options', err # argparse prints its help there then
 
-@pytest.mark.parametrize('kind', ['pipe', 'full', 'none', 'ascii'])
+@pytest.mark.parametrize('kind', ['pipe', 'full', 'none', 'ascii', 'fills'])
 def test_a_training_that_is_done_is_written_whatever_the_output_does(all_runs, kind):
-    folder = all_runs[1][f'{kind} run']
-    assert {o['model'] for o in records_of(folder)}=={'DotProductWithRange', 'DotProductBias'} and (folder/'lesson.png').exists()
+    folder, done = all_runs[1][f'{kind} run'], {'DotProductWithRange', 'DotProductBias'}
+    if kind=='fills':
+        done -= {'DotProductBias'}
+        assert all_runs[0]['fills run'][0]==1 and 'No space left' in all_runs[0]['fills run'][2]
+    assert {o['model'] for o in records_of(folder)}==done and (folder/'lesson.png').exists()
 
 def test_no_output_and_no_errors_either(all_runs): assert all_runs[0]['dumb'][0]==2
 

@@ -167,6 +167,7 @@ def test_the_command_and_the_library_give_the_same_list(shop, model):
     (kept,) = folder.glob(f'*-{model}-*')
     loaded, data = load(kept)
     assert library_recommend(loaded, data, 'u7', 10)['item'].tolist()==want['item'].tolist(), 'the folder is what `save` writes'
+    assert cli._restore(kept).about['quick']==(model!='BayesianMF'), 'NumPy alone'
     score = cli._scores(cli._restore(kept), [r.user_names.find(['u7'])[0]], [1.])
     got = [o.split()[2] for o in first.out.splitlines() if re.match(r' *\d+ ', o)]
     assert np.allclose(sorted(score[r.item_names.find(got)], reverse=True), want['score'], atol=1e-3), (got, want)
@@ -221,7 +222,7 @@ def test_a_damaged_file_is_noticed_and_made_again(shop, name, damage):
     good = f.read_bytes()
     if damage=='missing' or damage=='folder': f.unlink()
     if damage=='folder': f.mkdir()
-    elif damage!='missing': f.write_bytes(dict(truncated=good[:-10], empty=b'', flipped=good[:60]+bytes([good[60]^1])+good[61:], swapped=good[::-1])[damage])
+    elif damage!='missing': f.write_bytes(dict(truncated=good[:-10], empty=b'', flipped=good[:-9]+bytes([good[-9]^1])+good[-8:], swapped=good[::-1])[damage])
     out, err = call()
     assert out==first
     if (name, damage)!=('command.json', 'missing'): assert f'{kept} is damaged' in err.splitlines()[0]
