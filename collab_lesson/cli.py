@@ -6,8 +6,8 @@
 __all__ = ['recipes', 'commands', 'Recipe', 'lesson_table', 'lesson_plot', 'run', 'recommend', 'data', 'main']
 
 # %% ../nbs/91_cli.ipynb #cell-3
-import codecs, contextlib, difflib, hashlib, io, json, os, shutil, sys, tempfile, time as clock
-import unicodedata, warnings
+import codecs, contextlib, difflib, hashlib, io, json, os, shutil, sys, tempfile
+import time as clock, unicodedata, warnings
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
@@ -41,8 +41,8 @@ recipes = {o.name: o for o in [
     Recipe('DotProductBiasCustom-wd-once', 'custom_embedding.DotProductBiasCustom', wd=.1, replace=False)]}
 
 # What `recommend` can rank by, and the module of each
-_models = dict(ALS='als', BayesianMF='bayesian', BPR='ranking', EASE='ranking', ItemCosine='ranking',
-               Popularity='ranking', DotProductBias='bias')
+_models = dict(ALS='als', BayesianMF='bayesian', BPR='ranking', EASE='ranking',
+               ItemCosine='ranking', Popularity='ranking', DotProductBias='bias')
 _fit_themselves = 'ALS', 'BayesianMF' # and predict ratings: `run` takes them, too
 
 def _class(name): return getattr(import_module(f'collab_lesson.{_models[name]}'), name)
@@ -53,17 +53,17 @@ def _say(message):
     except (OSError, ValueError): _mute(sys.stderr)
 
 def _mute(stream):
-    "Send what `stream` still holds to nowhere, so that Python does not fail on it again at exit"
+    "Send what `stream` still holds to nowhere: Python would fail on it again at exit"
     try: os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except (AttributeError, OSError, ValueError): pass
 
-# %% ../nbs/91_cli.ipynb #b8b9e654
+# %% ../nbs/91_cli.ipynb #bc06f9a6
 @dataclass
 class _Source:
     "Where ratings come from: a file of the reader's own, or MovieLens 100K"
-    path: str = None                             # of the file or folder; None: MovieLens
-    columns: dict = field(default_factory=dict)  # for `read_ratings`
-    said: set = field(default_factory=set)
+    path: str = None                            # of the file or folder; None: MovieLens
+    columns: dict = field(default_factory=dict) # for `read_ratings`
+    said: set = field(default_factory=set)      # messages
 
     def say(self, message): # once
         if message not in self.said: _say(message)
@@ -71,15 +71,17 @@ class _Source:
 
     @cached_property
     def key(self): # the same for the same contents and columns
-        if self.path is None: return 'ml-100k' # a version of this package accepts one content only
-        return hashlib.sha256((_contents(self.path) + repr(sorted(self.columns.items()))).encode()).hexdigest()[:16]
+        if self.path is None: return 'ml-100k' # one content per version
+        text = _contents(self.path) + repr(sorted(self.columns.items()))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property
     def ratings(self):
         if self.path is not None: return self._read()
         from collab_lesson.movielens import load_ratings
         from collab_lesson.ratings import Ratings
-        return Ratings(load_ratings(titles=True), item='title', time='timestamp', repeats='last')
+        df = load_ratings(titles=True)
+        return Ratings(df, item='title', time='timestamp', repeats='last')
 
     def _read(self):
         from collab_lesson.ratings import read_ratings
@@ -98,7 +100,9 @@ class _Source:
             return len(self.ratings)-self.ratings.csr().nnz
 
     def tell_repeats(self):
-        if self.repeats: self.say(f'{self.repeats:,} ratings repeat a pair of user and item; models learn from all, lists know the last.')
+        if not self.repeats: return
+        self.say(f'{self.repeats:,} ratings repeat a pair of user and item; '
+                 'models learn from all, lists know the last.')
 
 class _Named(Param):
     "An option with a word of its own for its value"
@@ -112,51 +116,58 @@ class _Short(Param):
 
 def _os_error(e, path): return f'{path}: {e.strerror}.' if e.strerror else str(e)
 
+def _sha256(path):
+    with path.open('rb') as f: return hashlib.file_digest(f, 'sha256').hexdigest()
+
 def _contents(path):
-    "sha256 of a file, or of the names and contents of all files in a folder; raises ValueError where they cannot be read"
+    "sha256 of a file, or of names and contents in a folder; raises ValueError for trouble"
     try:
-        files = sorted(o for o in path.rglob('*') if o.is_file()) if path.is_dir() else [path]
-        h = hashlib.sha256()
-        for o in files:
-            with o.open('rb') as f: digest = hashlib.file_digest(f, 'sha256').hexdigest() # a piece at a time
-            h.update(f'{o.relative_to(path).as_posix()} {digest}\n'.encode(errors='surrogateescape'))
-        return h.hexdigest()
+        files = sorted(o for o in path.rglob('*') if o.is_file()) or [path]
+        lines = [f'{o.relative_to(path).as_posix()} {_sha256(o)}' for o in files]
+        text = '\n'.join(lines).encode(errors='surrogateescape')
+        return hashlib.sha256(text).hexdigest()
     except OSError as e: raise ValueError(_os_error(e, path)) from None
 
 def _source(ratings, **columns):
-    "The `_Source` of the options; raises ValueError for columns without a file, or a file that is not there"
+    "The `_Source` of the options; raises ValueError for columns without a file"
     given = {k: v for k,v in columns.items() if v is not None}
     if ratings is None:
-        if given: raise ValueError(f'--{[*given][0]} names a column of your own file; name the file, too: --ratings my.csv.')
+        if given: raise ValueError(f'--{[*given][0]} names a column of your own file; '
+                                   'name the file, too: --ratings my.csv.')
         return _Source()
     path, near = Path(ratings).expanduser(), ''
     try:
         if not path.exists():
-            there = [o.name for o in path.parent.iterdir()] if path.parent.is_dir() else []
-            if close := difflib.get_close_matches(path.name, there, 3, .5): near = f' Did you mean {", ".join(close)}?'
+            there = path.parent.iterdir() if path.parent.is_dir() else []
+            close = difflib.get_close_matches(path.name, [o.name for o in there], 3, .5)
+            if close: near = f' Did you mean {", ".join(close)}?'
             raise ValueError(f'{path}: there is no such file or folder.{near}')
     except OSError as e: raise ValueError(_os_error(e, path)) from None
     for k,v in given.items():
-        if v.isdigit() and len(v)<4: given[k] = int(v) # a position, where there is no header
+        if v.isdigit() and len(v)<4: given[k] = int(v) # a position: there is no header
     if given.get('rating')=='none': given['rating'] = False
     return _Source(path, given)
 
 # %% ../nbs/91_cli.ipynb #cell-7
 def _train(recipe, dls, seed, epochs, done, sizes, own):
-    "The `Run` of one recipe and seed; `done` holds those there are already. Raises KeyboardInterrupt where Ctrl-C has ended it early"
+    """The `Run` of one recipe and seed; `done` holds those there are already.
+    Raises KeyboardInterrupt where Ctrl-C has ended it early"""
     from fastai.torch_core import set_seed
     from collab_lesson.training import fit
     set_seed(seed)
     if recipe.after:
         if recipe.after not in done:
-            done[recipe.after] = _train(recipes[recipe.after], dls, seed, epochs, done, sizes, own)
+            first = recipes[recipe.after]
+            done[recipe.after] = _train(first, dls, seed, epochs, done, sizes, own)
         model = done[recipe.after].model
         res = fit(model, dls[recipe.replace], epochs, wd=recipe.wd)
-    elif recipe.name in _fit_themselves: res = fit(_class(recipe.name)(seed=seed), dls[True])
+    elif recipe.name in _fit_themselves:
+        res = fit(_class(recipe.name)(seed=seed), dls[True])
     else:
         module,name = recipe.model.split('.')
         cls = getattr(import_module(f'collab_lesson.{module}'), name)
-        ranged = dict(y_range='auto') if own and 'y_range' in signature(cls).parameters else {}
+        ranged = own and 'y_range' in signature(cls).parameters
+        ranged = dict(y_range='auto') if ranged else {}
         res = fit(cls(*sizes, 50, **ranged), dls[recipe.replace], epochs, wd=recipe.wd)
     if res.interrupted: raise KeyboardInterrupt
     return res
@@ -208,47 +219,58 @@ def lesson_plot(
     if last<30: ax.set_xticks(range(1, last+1))
     return ax
 
-# %% ../nbs/91_cli.ipynb #859950f3
+# %% ../nbs/91_cli.ipynb #d6379c35
 def _picked(models):
-    "Recipes by name, each once, in the order of the lesson; raises ValueError for an unknown name"
+    "Recipes by name, in the lesson's order; raises ValueError for an unknown name"
     there = recipes | {o: Recipe(o, f'{_models[o]}.{o}') for o in _fit_themselves}
-    names = [n for o in ([models] if isinstance(models, str) else models) for n in o.split(',') if n]
+    models = [models] if isinstance(models, str) else models
+    names = [n for o in models for n in o.split(',') if n]
     if lists := [o for o in names if o in _models and o not in there]:
-        raise ValueError(f'{lists[0]} predicts no ratings, so it has no loss to print; see collab_lesson recommend --model {lists[0]}.')
+        raise ValueError(f'{lists[0]} predicts no ratings, so it has no loss to print; '
+                         f'see collab_lesson recommend --model {lists[0]}.')
     unknown = [o for o in names if o not in there and o!='all']
-    if unknown or not names: raise ValueError(f'unknown model {", ".join(unknown) or "(none)"}; choose from all, {", ".join(there)}.')
+    if unknown or not names:
+        raise ValueError(f'unknown model {", ".join(unknown) or "(none)"}; '
+                         f'choose from all, {", ".join(there)}.')
     return [r for o,r in there.items() if o in names or 'all' in names and o in recipes]
 
 def _check_writable(out):
-    "Make the folder `out`; raises ValueError where the two files cannot be written there"
+    "Make the folder `out`; raises ValueError where the two files cannot be written"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for f in (out/'lesson.json', out/'lesson.png'): # do not leave an empty one behind
+        for f in (out/'lesson.json', out/'lesson.png'): # leave no empty one behind
             new = not f.exists()
             f.open('a').close()
             if new: f.unlink()
-    except OSError as e: raise ValueError(f'cannot write to {out}: {e.strerror}.') from None
+    except OSError as e:
+        raise ValueError(f'cannot write to {out}: {e.strerror}.') from None
 
 def _run_data(source, bs, device):
-    "For `_train`: a function that makes the loaders of one seed; the sizes of the tables"
+    "For `_train`: a function that makes the loaders of one seed; sizes of the tables"
+    both = (True, False) # with replacement, and without
     if source.path is None:
         from collab_lesson.data import lesson_dls
         from collab_lesson.movielens import fetch_movielens
         from collab_lesson.training import tensor_dls
         fetch_movielens()
         base = lesson_dls(bs=bs or 64, device=device)
-        return lambda: {o: tensor_dls(base, replace=o) for o in (True, False)}, [len(base.classes[o]) for o in ('user', 'title')]
+        sizes = [len(base.classes[o]) for o in ('user', 'title')]
+        return lambda: {o: tensor_dls(base, replace=o) for o in both}, sizes
     r = source.ratings
     source.tell_repeats()
     train,valid = r.split('random')
     print(f'{source.path}: {r}')
-    if valid.unknown: print(f'{valid.unknown:,} of {len(valid):,} ratings to validate on are by users or of items that the others do not have.')
-    return lambda: {o: train.dls(bs, valid, device, replace=o) for o in (True, False)}, (train.n_users, train.n_items)
+    if valid.unknown:
+        print(f'{valid.unknown:,} of {len(valid):,} ratings to validate on are by users '
+              'or of items that the others do not have.')
+    sizes = train.n_users, train.n_items
+    return lambda: {o: train.dls(bs, valid, device, replace=o) for o in both}, sizes
 
 @call_parse
 def run(
-    models:Param('recipes to train, by name; "all" for every one. ALS and BayesianMF can be named, too', str, nargs='+')=('all',),
-    ratings:_Named('a file or folder of your own; default: MovieLens 100K', 'FILE')=None,
+    models:Param('recipes to train, by name; "all" for every one. '
+                 'ALS and BayesianMF can be named, too', str, nargs='+')=('all',),
+    ratings:_Named('a file or folder of your own; default: MovieLens', 'FILE')=None,
     user:_Named('its column of users')=None,
     item:_Named('its column of items')=None,
     rating:_Named('its column of ratings; none: every row counts 1')=None,
@@ -260,14 +282,15 @@ def run(
     out:str='runs'     # folder for lesson.json and lesson.png
 ):
     "Train every model of the lesson in turn, print one table, write OUT/lesson.json and OUT/lesson.png"
-    source, picked, out = _source(ratings, user=user, item=item, rating=rating, time=time), _picked(models), Path(out)
+    source = _source(ratings, user=user, item=item, rating=rating, time=time)
+    picked, out, own = _picked(models), Path(out), source.path is not None
     import torch
     from collab_lesson.ratings import check_sizes, pick_device
     check_sizes(seeds=seeds, epochs=epochs, **({} if bs is None else dict(bs=bs)))
     device = pick_device(device)
     _check_writable(out)
-    # Batches this small gain nothing from a second thread, and lose much when threads compete for cores
-    if device.type=='cpu' and source.path is None: torch.set_num_threads(1)
+    # Batches this small gain nothing from a second thread
+    if device.type=='cpu' and not own: torch.set_num_threads(1)
     loaders, sizes = _run_data(source, bs, device)
     records, trouble = [], None
     try:
@@ -275,22 +298,28 @@ def run(
             dls, done = loaders(), {}
             for o in picked:
                 print(f'\n{o.name}, seed {seed}')
-                r = done[o.name] = _train(o, dls, seed, epochs, done, sizes, source.path is not None)
+                r = done[o.name] = _train(o, dls, seed, epochs, done, sizes, own)
                 n = sum(p.numel() for p in r.model.state_dict().values())
-                rows = [{k: v for k,v in row.items() if v==v} for row in r.epochs.to_dict('records')] # no NaN in JSON
-                records += [dict(model=o.name, seed=seed, **row, parameters=n, wd=o.wd, bs=dls[True].train.bs, replace=o.replace,
-                    device=str(device), version=__version__, torch=torch.__version__) for row in rows]
-                print(r if len(rows)<=20 else replace(r, epochs=r.epochs[-5:])) # the last ones of many sweeps
+                about = dict(
+                    parameters=n, wd=o.wd, bs=dls[True].train.bs, replace=o.replace,
+                    device=str(device), version=__version__,
+                    torch=torch.__version__)
+                for row in r.epochs.to_dict('records'):
+                    row = {k: v for k,v in row.items() if v==v} # JSON knows no NaN
+                    records.append(dict(model=o.name, seed=seed, **row, **about))
+                many = len(r.epochs)>20 # sweeps
+                print(replace(r, epochs=r.epochs[-5:]) if many else r)
     except (Exception, KeyboardInterrupt) as e: trouble = e
     if records: trouble = _write_run(records, out, source, trouble)
     if trouble: raise trouble
 
 def _write_run(records, out, source, trouble):
-    "Write, print and draw what is finished, each whatever becomes of the others; returns the first trouble there was"
+    "Write, print and draw what is finished; returns the first trouble that there was"
     def save(): (out/'lesson.json').write_text(json.dumps(records, indent=1))
     def table():
         print('\n' + lesson_table(records, source.path is None).to_string(index=False))
-        if source.path is None: print('\n"notes": the last validation loss that the original notes print.')
+        if source.path is None:
+            print('\n"notes": the last validation loss that the original notes print.')
     def draw():
         import matplotlib
         backend = matplotlib.get_backend()
@@ -305,7 +334,8 @@ def _write_run(records, out, source, trouble):
     return trouble
 
 # %% ../nbs/91_cli.ipynb #cell-14
-_dtypes = dict(F64='<f8', F32='<f4', F16='<f2', I64='<i8', I32='<i4', I16='<i2', I8='i1', U8='u1', BOOL='?')
+_dtypes = dict(F64='<f8', F32='<f4', F16='<f2', I64='<i8', I32='<i4', I16='<i2',
+               I8='i1', U8='u1', BOOL='?')
 
 def _read_tensors(path):
     "Arrays of a safetensors file, each read when it is used"
@@ -315,7 +345,8 @@ def _read_tensors(path):
     def view(o):
         (a,b), dtype = o['data_offsets'], _dtypes[o['dtype']]
         if not o['shape']: return np.fromfile(path, dtype, 1, offset=8+n+a)[0]
-        return np.memmap(path, dtype, 'r', 8+n+a, tuple(o['shape'])) if a<b else np.empty(o['shape'], dtype)
+        if a==b: return np.empty(o['shape'], dtype)
+        return np.memmap(path, dtype, 'r', 8+n+a, tuple(o['shape']))
     return {k: view(o) for k,o in header.items() if k!='__metadata__'}
 
 @dataclass
@@ -333,23 +364,22 @@ class _Kept:
 
 def _kept(settings, about, tables, ratings, load):
     "`_Kept` from what `save` writes and what `_fit_recommender` adds"
-    titles = {k: v for k,v in settings['titles'] or []}
-    items = [None, *settings['items']]
-    return _Kept(about['model'], about['y_range'], [None, *settings['users']], items,
-                 ['', *(str(titles.get(o, o)) for o in items[1:])], about, tables, ratings, load)
-
-def _sha256(path):
-    with path.open('rb') as f: return hashlib.file_digest(f, 'sha256').hexdigest()
+    known = {k: v for k,v in settings['titles'] or []}
+    users, items = ([None, *settings[o]] for o in ('users', 'items'))
+    titles = ['', *(str(known.get(o, o)) for o in items[1:])]
+    return _Kept(about['model'], about['y_range'], users, items, titles,
+                 about, tables, ratings, load)
 
 def _store(model, data, about, folder):
     "Write a model, its ratings and `about` to a folder"
     from collab_lesson.collab_learner import save
     save(model, data, folder)
     text = json.dumps(about | dict(settings=_sha256(folder/'settings.json')))
-    (folder/'command.json').write_text(json.dumps(dict(sha256=hashlib.sha256(text.encode()).hexdigest(), about=text)))
+    sha = hashlib.sha256(text.encode()).hexdigest()
+    (folder/'command.json').write_text(json.dumps(dict(sha256=sha, about=text)))
 
 def _restore(folder):
-    "The `_Kept` in a folder; raises FileNotFoundError where there is none, ValueError where a byte has changed"
+    "The `_Kept` in a folder; raises FileNotFoundError for none, ValueError for damage"
     text = (folder/'command.json').read_bytes()
     def check(ok):
         if not ok: raise ValueError('its checksum does not match')
@@ -359,12 +389,15 @@ def _restore(folder):
         about = json.loads(d['about'])
         check(about['settings']==_sha256(folder/'settings.json'))
         settings = json.loads((folder/'settings.json').read_text(encoding='utf-8'))
-        for name,sha in settings['sha256'].items(): check(sha==_sha256(folder/f'{name}.safetensors'))
-    except (LookupError, TypeError, AttributeError, UnicodeError, FileNotFoundError) as e: raise ValueError(f'it is not whole: {e}') from None
+        for name,sha in settings['sha256'].items():
+            check(sha==_sha256(folder/f'{name}.safetensors'))
+    except (LookupError, TypeError, AttributeError, FileNotFoundError) as e:
+        raise ValueError(f'it is not whole: {e}') from None
     def load():
         from collab_lesson.collab_learner import load
         return load(folder)[0]
-    return _kept(settings, about, *(_read_tensors(folder/f'{o}.safetensors') for o in ('model', 'ratings')), load)
+    read = lambda name: _read_tensors(folder/f'{name}.safetensors')
+    return _kept(settings, about, read('model'), read('ratings'), load)
 
 # %% ../nbs/91_cli.ipynb #cell-16
 def _batch(n): # 512 for MovieLens 100K, about as many steps for other sizes
@@ -372,7 +405,8 @@ def _batch(n): # 512 for MovieLens 100K, about as many steps for other sizes
     return max(batch_size(n), int(2**np.clip(np.round(np.log2(n/200)), 6, 9)))
 
 def _fit_recommender(name='EASE', source=None):
-    "A model that is trained on all ratings, the `Ratings`, and what `_Kept` needs besides; raises KeyboardInterrupt where Ctrl-C has ended the training early"
+    """A model trained on all ratings, the `Ratings`, and what `_Kept` needs besides.
+    Raises KeyboardInterrupt where Ctrl-C has ended the training early"""
     import torch
     from fastai.torch_core import set_seed
     from collab_lesson.ranking import EASE
@@ -391,56 +425,69 @@ def _fit_recommender(name='EASE', source=None):
         res = fit(model, r, bar=False, device='cpu' if small else 'auto', **how)
     if res.interrupted: raise KeyboardInterrupt
     y_range = getattr(model, 'y_range', None)
-    return model.cpu(), r, dict(model=name, middle=float(np.median(r.values)), y_range=y_range and [*map(float, y_range)],
-                                lists='EASE' if r.n_items<=EASE().max_rows else 'DotProductBias')
+    return model.cpu(), r, dict(
+        model=name, middle=float(np.median(r.values)),
+        y_range=y_range and [*map(float, y_range)],
+        lists='EASE' if r.n_items<=EASE().max_rows else 'DotProductBias')
 
 def _in_memory(model, r, about):
-    "`_Kept` without a folder, and whether `_scores` knows how to score the model: as the model itself does"
+    "`_Kept` without a folder; finds out whether `_scores` knows the model"
     import torch
     from collab_lesson.ranking import score_block
     titles = None if r.item_titles is None else list(r.item_titles.items())
-    settings = dict(users=r.user_names.index.tolist(), items=r.item_names.index.tolist(), titles=titles)
-    kept = _kept(settings, about, {k: v.detach().numpy() for k,v in model.state_dict().items()},
-                 dict(users=r.users, items=r.items, values=r.values), lambda: model)
-    try: kept.about['quick'] = bool(np.allclose(_scores(kept, [1], [1.]), score_block(model, torch.tensor([1]))[0], atol=1e-4))
+    users, items = (o.index.tolist() for o in (r.user_names, r.item_names))
+    tables = {k: v.detach().numpy() for k,v in model.state_dict().items()}
+    ratings = dict(users=r.users, items=r.items, values=r.values)
+    settings = dict(users=users, items=items, titles=titles)
+    kept = _kept(settings, about, tables, ratings, lambda: model)
+    try:
+        mine, own = _scores(kept, [1], [1.]), score_block(model, torch.tensor([1]))[0]
+        kept.about['quick'] = bool(np.allclose(mine, own, atol=1e-4))
     except LookupError: kept.about['quick'] = False
     return kept
 
 def _cache_folder(): return xdg_cache_home()/'collab_lesson'
 
 def _recommender(name='EASE', source=None):
-    "The `_Kept` of a model, from the cache where there is a good copy; otherwise trained, and written there"
+    "The `_Kept` of a model, from the cache; otherwise trained, and kept there"
     source = source or _Source()
     after = 'it is kept for the next time.'
     try: folder = _cache_folder()/f'recommend-{__version__}-{name}-{source.key}.model'
-    except (RuntimeError, KeyError): folder, after = None, 'it is not kept: there is no home folder, and XDG_CACHE_HOME names no other place.'
+    except (RuntimeError, KeyError):
+        folder = None
+        after = 'it is not kept: there is no home folder, nor a XDG_CACHE_HOME.'
     if folder:
         try: return _restore(folder)
         except (FileNotFoundError, NotADirectoryError): pass
         except PermissionError:
             source.say(f'{folder} may not be read.')
             folder, after = None, 'it is not kept.'
-        except Exception as e: source.say(f'{folder} is damaged ({str(e).splitlines()[0] if str(e) else type(e).__name__}).')
+        except Exception as e:
+            why = str(e).splitlines()[0] if str(e) else type(e).__name__
+            source.say(f'{folder} is damaged ({why}).')
     source.tell_repeats()
     source.say(f'training {name} on {len(source.ratings):,} ratings; {after}')
     model, r, about = _fit_recommender(name, source)
     res = _in_memory(model, r, about)
     if folder:
         try: _keep(folder, lambda to: _store(model, r, about, to))
-        except OSError as e: source.say(f'the model could not be kept in {folder.parent}: {e.strerror}.')
+        except OSError as e:
+            source.say(f'the model could not be kept in {folder.parent}: {e.strerror}.')
     return res
 
 def _keep(folder, write):
-    "`write` to a temporary folder and rename it; raises OSError where that cannot be done"
+    "`write` to a temporary folder and rename it; raises OSError for trouble"
     folder.parent.mkdir(parents=True, exist_ok=True)
     for o in folder.parent.glob('.recommend-*'): # left by a process that was killed
         with contextlib.suppress(OSError):
             if clock.time()-o.stat().st_mtime > 3600: shutil.rmtree(o)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix='.recommend-', ignore_cleanup_errors=True) as aside:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix='.recommend-',
+                                     ignore_cleanup_errors=True) as aside:
         new = Path(aside)/'new'
         new.mkdir()
         write(new)
-        if folder.is_dir(): os.replace(folder, Path(aside)/'old') # damaged, or another process has just written it
+        if folder.is_dir(): # damaged, or another process has just written it
+            os.replace(folder, Path(aside)/'old')
         os.replace(new, folder)
 
 # %% ../nbs/91_cli.ipynb #cell-18
@@ -449,29 +496,34 @@ def _sub(kept, rows):
     if kept.model=='EASE': return np.asarray(kept.tables['B'][rows])
     from scipy import sparse
     n = len(kept.tables['like_starts'])-1
-    parts = tuple(np.asarray(kept.tables[f'like_{o}']) for o in ('values', 'items', 'starts'))
-    return sparse.csr_array(parts, shape=(n, n))[rows].toarray()
+    parts = (kept.tables[f'like_{o}'] for o in ('values', 'items', 'starts'))
+    parts = map(np.asarray, parts)
+    return sparse.csr_array(tuple(parts), shape=(n, n))[rows].toarray()
 
 def _own(kept, row):
     "Items of a user and their weights in the sums of EASE and item cosine"
     a,b = kept.tables['own_starts'][row:row+2]
-    return np.asarray(kept.tables['own_items'][a:b]), np.asarray(kept.tables['own_values'][a:b])
+    return tuple(np.asarray(kept.tables[f'own_{o}'][a:b]) for o in ('items', 'values'))
 
 def _scores(kept, rows, counts):
-    "(n_items,) scores for a user; for several users, for their mean, each counted so many times. Raises LookupError for a model it does not know"
+    """(n_items,) scores for a user; for several, for their mean, weighted by counts.
+    Raises LookupError for a model it does not know"""
     if kept.about.get('quick') is False: return _library_scores(kept, rows, counts)
     if kept.model=='Popularity': return np.asarray(kept.tables['count'])
     if kept.model in ('EASE', 'ItemCosine'):
         items, weights = _own(kept, rows[0])
         return weights @ _sub(kept, items)
     t = {k.removesuffix('.weight'): v for k,v in kept.tables.items()}
-    if odd := set(t)-{'user_factors', 'movie_factors', 'user_bias', 'movie_bias', 'mean'}: raise LookupError(odd)
+    known = {'user_factors', 'movie_factors', 'user_bias', 'movie_bias', 'mean'}
+    if set(t)-known: raise LookupError(set(t)-known)
     mean = lambda table: np.average(t[table][rows], axis=0, weights=counts)
-    res = t['movie_factors'] @ mean('user_factors') + t['movie_bias'].reshape(-1) + t.get('mean', 0.)
+    res = t['movie_factors'] @ mean('user_factors') + t['movie_bias'].reshape(-1)
     if 'user_bias' in t: res = res + mean('user_bias').reshape(-1)
+    res = res + t.get('mean', 0.)
     if kept.y_range is None: return res
     lo,hi = kept.y_range
-    return lo + (hi-lo)/(1+np.exp(-res)) if kept.model=='DotProductBias' else res.clip(lo, hi)
+    if kept.model=='DotProductBias': return lo + (hi-lo)/(1+np.exp(-res)) # a sigmoid
+    return res.clip(lo, hi)
 
 def _library_scores(kept, rows, counts):
     "The same from the model itself, for the 200 users at most who count most"
@@ -482,16 +534,17 @@ def _library_scores(kept, rows, counts):
     return np.average(scores, axis=0, weights=np.asarray(counts)[top])
 
 def _fans(kept, items):
-    "Users who like one of `items` and how many of them they like; all users once, if there are none"
+    "Users who like some of `items`, and how many; all users once, if there are none"
     r = kept.ratings
     at = np.isin(r['items'], items) & (r['values']>=kept.about['middle'])
     counts = np.bincount(r['users'][at], minlength=len(kept.users))
     rows = np.flatnonzero(counts)
-    return (rows, counts[rows]) if len(rows) else (np.arange(1, len(kept.users)), np.ones(len(kept.users)-1))
+    if len(rows): return rows, counts[rows]
+    return np.arange(1, len(kept.users)), np.ones(len(kept.users)-1)
 
-# %% ../nbs/91_cli.ipynb #ca1f52b3
+# %% ../nbs/91_cli.ipynb #70a3fc36
 def _find_title(title, titles):
-    "Position of the item that `title` names, in full or in part; raises ValueError with the closest titles"
+    "Row of an item by title or part of it; raises ValueError with the closest"
     if title in titles[1:]: return titles.index(title)
     key = ' '.join(title.lower().split())
     lower = [o.lower() for o in titles]
@@ -500,66 +553,81 @@ def _find_title(title, titles):
     if len(parts)==1: return parts[0]
     if parts:
         more = f' and {len(parts)-5} more' if len(parts)>5 else ''
-        raise ValueError(f'{title!r} could be {", ".join(titles[i] for i in parts[:5])}{more}; give more of the title.')
+        some = ', '.join(titles[i] for i in parts[:5])
+        raise ValueError(f'{title!r} could be {some}{more}; give more of the title.')
     near = difflib.get_close_matches(key, lower[1:], 3, cutoff=.5)
-    raise ValueError(f'there is no item {title!r}. ' + (f'Did you mean {", ".join(titles[lower.index(o)] for o in near)}?' if near else 'No title is like it.'))
+    near = ', '.join(titles[lower.index(o)] for o in near)
+    near = f'Did you mean {near}?' if near else 'No title is like it.'
+    raise ValueError(f'there is no item {title!r}. {near}')
 
 def _find_user(name, users):
     "Row of the user `name`; raises ValueError with the closest names"
-    given, numbers = str(name), len(users)>1 and isinstance(users[1], int)
-    with contextlib.suppress(ValueError): return users.index(int(given) if numbers else given, 1)
-    if numbers and given.lstrip('-').isdigit(): near = sorted(users[1:], key=lambda o: abs(o-int(given)))[:3]
-    else: near = difflib.get_close_matches(given, map(str, users[1:]), 3, cutoff=.5)
+    given, numbers, there = str(name), isinstance(users[1], int), users[1:]
+    with contextlib.suppress(ValueError):
+        return users.index(int(given) if numbers else given, 1)
+    if numbers and given.lstrip('-').isdigit():
+        near = sorted(there, key=lambda o: abs(o-int(given)))[:3]
+    else: near = difflib.get_close_matches(given, map(str, there), 3, cutoff=.5)
     near = ', '.join(map(str, near))
-    raise ValueError(f'there is no user {given}' + (f'; the closest are {near}.' if near else ', nor one like it.'))
+    near = f'; the closest are {near}.' if near else ', nor one like it.'
+    raise ValueError(f'there is no user {given}{near}')
 
-# %% ../nbs/91_cli.ipynb #aace9303
+# %% ../nbs/91_cli.ipynb #e7d8f3bb
 @call_parse
 def recommend(
-    ratings:_Named('a file or folder of your own; default: MovieLens 100K', 'FILE')=None,
+    ratings:_Named('a file or folder of your own; default: MovieLens', 'FILE')=None,
     user:_Named('with --ratings: its column of users. Without: the same as --for')=None,
     item:_Named('its column of items')=None,
     rating:_Named('its column of ratings; none: every row counts 1')=None,
     time:_Named('its column of times')=None,
     for_:_Named('whose list: somebody in the data, by name or number', 'USER')=None,
-    like:Param('an item you like, by title or part of it; repeat it for more items', str, action='append')=None,
+    like:Param('an item you like, by title or part of it; repeat it for more items',
+               str, action='append')=None,
     model:Param(f'what ranks the items: {", ".join(_models)}; default: EASE', str)=None,
     n:_Short('how many items', int)=10
 ):
-    "Recommend items to a user in the data, or to anybody by items they like, and say why"
+    "Recommend items to a user, or to anybody by items they like, and say why"
     like = [like] if isinstance(like, str) else list(like or [])
-    columns = dict(item=item, rating=rating, time=time)
+    def refuse(message): raise ValueError(message)
     if ratings is None:
-        if user is not None and for_ is not None: raise ValueError('--user and --for name the same; give one of them.')
+        if None not in (user, for_): refuse('--user and --for name the same; give one.')
         user, for_ = None, user if for_ is None else for_
-    source = _source(ratings, user=user, **columns)
-    if n<1: raise ValueError(f'n={n!r} must be a whole number above 0.')
+    source = _source(ratings, user=user, item=item, rating=rating, time=time)
+    if n<1: refuse(f'n={n!r} must be a whole number above 0.')
     if for_ is None and not like:
-        if ratings is None: raise ValueError('for whom? Name a user (--for 196), or items you like (--like "Star Wars (1977)" --like "Fargo (1996)").')
-        raise ValueError('for whom? Name a user (--for ann), or items you like (--like A-17); --user names the column of users.')
-    if for_ is not None and like: raise ValueError(f'--{"for" if ratings else "user or --for"} and --like exclude each other; give one of them.')
-    if not all(o.strip() for o in like): raise ValueError('--like is empty; give a title, or part of one.')
+        if ratings is None:
+            refuse('for whom? Name a user (--for 196), or items you like '
+                   '(--like "Star Wars (1977)" --like "Fargo (1996)").')
+        refuse('for whom? Name a user (--for ann), or items you like (--like A-17); '
+               '--user names the column of users.')
+    if for_ is not None and like:
+        names = '--for' if ratings else '--for (or --user)'
+        refuse(f'{names} and --like exclude each other; give one of them.')
+    if not all(map(str.strip, like)): refuse('--like is empty; give a title, or part of one.')
     if model is not None and model not in _models:
-        near = difflib.get_close_matches(model.lower(), [o.lower() for o in _models], 1)
-        near = [o for o in _models if o.lower() in near]
-        raise ValueError(f'unknown model {model}; ' + (f'did you mean {near[0]}?' if near else f'choose from {", ".join(_models)}.'))
+        lower = {o.lower(): o for o in _models}
+        near = difflib.get_close_matches(model.lower(), lower, 1)
+        if near: refuse(f'unknown model {model}; did you mean {lower[near[0]]}?')
+        refuse(f'unknown model {model}; choose from {", ".join(_models)}.')
     stars, lists = _both(model, source)
     print(_answer(stars, lists, for_, like, n))
 
 def _both(model, source):
     "The model that predicts ratings and the one that ranks, which may be the same"
-    if model in (*_fit_themselves, 'DotProductBias'): return (_recommender(model, source),)*2
+    if model in _fit_themselves: return (_recommender(model, source),)*2
     stars = _recommender('DotProductBias', source)
     if model is None:
-        model = stars.about['lists']
-        if model!='EASE': source.say(f'EASE would need a matrix of {len(stars.items)-1:,} by {len(stars.items)-1:,} items; DotProductBias ranks instead, without reasons.')
+        model, n = stars.about['lists'], len(stars.items)-1
+        if model!='EASE':
+            source.say(f'EASE would need a matrix of {n:,} by {n:,} items; '
+                       'DotProductBias ranks instead, without reasons.')
     return stars, stars if model=='DotProductBias' else _recommender(model, source)
 
-# %% ../nbs/91_cli.ipynb #6294620a
+# %% ../nbs/91_cli.ipynb #6eca2604
 def _known(kept, user):
-    "Items that a user has rated, each once, and their ratings, the last where there are several"
+    "Items that a user has rated, each once, and the ratings, of several the last"
     at = np.flatnonzero(kept.ratings['users']==user)
-    last = dict(zip(kept.ratings['items'][at].tolist(), kept.ratings['values'][at].tolist()))
+    last = dict(zip(*(kept.ratings[o][at].tolist() for o in ('items', 'values'))))
     items = np.array(sorted(last), dtype=np.int64)
     return items, np.array([last[o] for o in items.tolist()])
 
@@ -569,55 +637,80 @@ def _answer(stars, lists, user, like, n):
     if user is not None:
         row = _find_user(user, lists.users)
         known, values = _known(lists, row)
-        rows, counts, whom = [row], [1.], f'user {lists.users[row]}, who has rated {len(known)} items'
+        rows, counts = [row], [1.]
+        whom = f'user {lists.users[row]}, who has rated {len(known)} items'
         items, weights = _own(lists, row) if why else (known, None)
         liked = np.isin(items, known[values>=lists.about['middle']])
     else:
         ids = ['', *map(str, lists.items[1:])]
-        known = items = np.array(list(dict.fromkeys(ids.index(o, 1) if o in ids[1:] else _find_title(o, labels) for o in like)))
+        def find(o): return ids.index(o, 1) if o in ids[1:] else _find_title(o, labels)
+        known = items = np.array(list(dict.fromkeys(map(find, like))))
         liked, weights = np.ones(len(known), bool), np.ones(len(known), np.float32)
         rows, counts = _fans(lists, known)
-        whom = 'somebody who likes ' + (', '.join(labels[i] for i in known) if len(known)<=10 else f'{len(known)} items')
+        some = f'{len(known)} items'
+        if len(known)<=10: some = ', '.join(labels[i] for i in known)
+        whom = f'somebody who likes {some}'
     sub = _sub(lists, items) if why else None
-    score = np.array(weights @ sub if why else _scores(lists, rows, counts), dtype=float)
+    score = weights @ sub if why else _scores(lists, rows, counts)
+    score = np.array(score, dtype=float)
     score[0] = score[known] = -np.inf # nobody's item, and those that are known
     predicted = score if stars is lists else _scores(stars, rows, counts)
-    best = np.lexsort((-predicted, -score))[:min(n, int(np.isfinite(score).sum()))] # of two with one score, the better rated
-    if not len(best): raise ValueError(f'{whom}: that is all there is; nothing is left to recommend.')
-    columns = {'': [f'{i}' for i in range(1, len(best)+1)], 'rating': [f'{predicted[i]:.1f}' for i in best], 'item': [labels[i] for i in best]}
-    if stars is not lists: columns['score'] = [f'{score[i]*(100 if why else 1):.1f}' for i in best]
-    if why: columns['because of'] = [_reasons(weights*sub[:,i]*100, liked, items, labels) for i in best]
-    widths = {k: max(len(k), *map(len, v)) for k,v in columns.items()}
-    def line(cells): return '  '.join(o.ljust(w) if k in ('item', 'because of') else o.rjust(w) for o,(k,w) in zip(cells, widths.items())).rstrip()
+    best = np.lexsort((-predicted, -score)) # of two with one score, the better rated
+    best = best[:min(n, int(np.isfinite(score).sum()))]
+    if not len(best):
+        raise ValueError(f'{whom}: that is all there is; nothing is left to recommend.')
+    columns = {'': [f'{i+1}' for i in range(len(best))],
+               'rating': [f'{predicted[i]:.1f}' for i in best],
+               'item': [labels[i] for i in best]}
     legend = 'rating: the predicted one.'
-    if why: legend += (' score: how much the items that are known speak for this one; because of: the liked ones '
-                       'that contributed most, and how much of the score is theirs.')
-    elif stars is not lists: legend += f' score: what {lists.model} ranks by.'
-    return f'For {whom}:\n\n' + '\n'.join(map(line, [columns, *zip(*columns.values())])) + f'\n\n{legend}'
+    if stars is not lists:
+        columns['score'] = [f'{score[i]*(100 if why else 1):.1f}' for i in best]
+        legend += f' score: what {lists.model} ranks by.'
+    if why:
+        parts = weights[:,None]*sub[:,best]*100
+        columns['because of'] = [_reasons(o, liked, items, labels) for o in parts.T]
+        legend = ('rating: the predicted one. score: how much the items that are known '
+                  'speak for this one; because of: the liked ones that contributed most, '
+                  'and how much of the score is theirs.')
+    return f'For {whom}:\n\n' + '\n'.join(_lines(columns)) + f'\n\n{legend}'
+
+def _lines(columns):
+    "Lines of a table: text to the left, numbers to the right"
+    widths = [max(map(len, [k, *v])) for k,v in columns.items()]
+    for cells in [columns, *zip(*columns.values())]:
+        pads = (o.ljust(w) if k in ('item', 'because of') else o.rjust(w)
+                for o,w,k in zip(cells, widths, columns))
+        yield '  '.join(pads).rstrip()
 
 def _reasons(parts, liked, items, labels):
     "The three liked items that contributed most to a score"
-    top = [j for j in np.argsort(-parts*liked, kind='stable')[:3] if parts[j]>0 and liked[j]]
+    order = np.argsort(-parts*liked, kind='stable')[:3]
+    top = [j for j in order if parts[j]>0 and liked[j]]
     return ', '.join(f'{labels[items[j]]} {parts[j]:+.1f}' for j in top) or '–'
 
 # %% ../nbs/91_cli.ipynb #cell-26
 @call_parse
 def data(
-    path:str=None,     # folder with the files of MovieLens 100K; default: COLLAB_LESSON_DATA, the cache, or a download. Any other file or folder: as --ratings
+    path:_Named('folder with the files of MovieLens 100K; default: COLLAB_LESSON_DATA, the '
+                'cache, or a download. Other files or folders: as --ratings', 'FOLDER')=None,
     ratings:_Named('a file or folder of your own', 'FILE')=None,
     user:_Named('its column of users')=None,
     item:_Named('its column of items')=None,
     rating:_Named('its column of ratings; none: every row counts 1')=None,
     time:_Named('its column of times')=None
 ):
-    "Describe ratings: MovieLens 100K, which is fetched where it is missing, or a file of your own"
-    if path is not None and ratings is not None: raise ValueError('--path and --ratings name the same; give one of them.')
+    "Describe ratings: MovieLens 100K, fetched if it is missing, or your own file"
+    if path is not None and ratings is not None:
+        raise ValueError('--path and --ratings name the same; give one of them.')
     if path is not None and not _is_movielens(path): path, ratings = None, path
     source = _source(ratings, user=user, item=item, rating=rating, time=time)
-    if ratings is not None: return print(f'{ratings}: {_describe(source.ratings, source.repeats)}')
+    if ratings is not None:
+        return print(f'{ratings}: {_describe(source.ratings, source.repeats)}')
     from collab_lesson.movielens import fetch_movielens, movielens
     fetch_movielens(path)
-    print(_describe(movielens(path=path), 0) + '\nCitation: Harper & Konstan (2015), The MovieLens datasets, doi:10.1145/2827872. The data may not be redistributed.')
+    print(_describe(movielens(path=path), 0))
+    print('Citation: Harper & Konstan (2015), The MovieLens datasets, doi:10.1145/2827872. '
+          'The data may not be redistributed.')
 
 def _is_movielens(path):
     from collab_lesson.movielens import _verify
@@ -627,50 +720,72 @@ def _is_movielens(path):
 def _describe(r, repeats):
     "Lines about `Ratings`"
     n_users, n_items, when, titled = r.n_users-1, r.n_items-1, '', ''
-    if r.item_titles is not None: titled = f' ({r.item_titles[r.item_titles.index.isin(r.item_names.index)].nunique():,} titles)'
-    if r.times is not None: when = ', {} to {}'.format(*np.array([r.times.min(), r.times.max()]).astype('datetime64[s]').astype('datetime64[D]'))
-    of = [np.bincount(o)[1:] for o in (r.users, r.items)]
-    lines = [f'{len(r):,} ratings from {r.scale[0]:g} to {r.scale[1]:g} by {n_users:,} users of {n_items:,} items{titled}{when}',
-             f'mean {r.values.mean(dtype=float):.2f}, standard deviation {r.values.std(dtype=float):.2f}; {1-(len(r)-repeats)/(n_users*n_items):.1%} of the matrix is empty',
-             'ratings per user {:,} to {:,}, per item {:,} to {:,}'.format(*(f(o) for o in of for f in (np.min, np.max)))]
+    v = r.values.astype(float)
+    if (t := r.item_titles) is not None:
+        titled = f' ({t[t.index.isin(r.item_names.index)].nunique():,} titles)'
+    if r.times is not None:
+        ends = np.array([r.times.min(), r.times.max()]).astype('datetime64[s]')
+        when = ', {} to {}'.format(*ends.astype('datetime64[D]'))
+    u, i = (np.bincount(o)[1:] for o in (r.users, r.items))
+    empty = 1-(len(r)-repeats)/(n_users*n_items)
+    lines = [f'{len(r):,} ratings from {v.min():g} to {v.max():g} by {n_users:,} users '
+             f'of {n_items:,} items{titled}{when}',
+             f'mean {v.mean():.2f}, standard deviation {v.std():.2f}; '
+             f'{empty:.1%} of the matrix is empty',
+             f'ratings per user {u.min():,} to {u.max():,}, '
+             f'per item {i.min():,} to {i.max():,}']
     if repeats: lines.append(f'{repeats:,} ratings repeat a pair of user and item')
-    if skipped := getattr(r, 'skipped', 0): lines.append(f'{skipped:,} lines cannot be read and are left out')
+    if skipped := getattr(r, 'skipped', 0):
+        lines.append(f'{skipped:,} lines cannot be read and are left out')
     return '\n'.join(lines)
 
 # %% ../nbs/91_cli.ipynb #cell-29
 commands = dict(run=run, data=data, recommend=recommend)
-_about = dict(run='Train every model of the lesson in turn, print one table, write OUT/lesson.json and OUT/lesson.png',
-              data='Describe ratings: MovieLens 100K, which is fetched where it is missing, or a file of your own',
-              recommend='Recommend items to a user in the data, or to anybody by items they like, and say why') # python -OO drops docstrings
+_about = dict( # again, because python -OO drops docstrings
+    run='Train every model of the lesson in turn, print one table, '
+        'write OUT/lesson.json and OUT/lesson.png',
+    data='Describe ratings: MovieLens 100K, fetched if it is missing, or your own file',
+    recommend='Recommend items to a user, or to anybody by items they like, and say why')
 
 def _plain(e):
     "What to write for characters that an output cannot encode"
     if not isinstance(e, UnicodeEncodeError): raise e
-    known = {'–': '-', '±': '+-', '…': '...', '×': 'x', '²': '^2', '’': "'", '“': '"', '”': '"'}
-    def plain(c): return known.get(c) or unicodedata.normalize('NFKD', c).encode('ascii', 'ignore').decode() or '?'
+    known = {'–': '-', '±': '+-', '…': '...', '×': 'x', '’': "'", '“': '"', '”': '"'}
+    def plain(c):
+        letter = unicodedata.normalize('NFKD', c).encode('ascii', 'ignore').decode()
+        return known.get(c) or letter or '?'
     return ''.join(map(plain, e.object[e.start:e.end])), e.end
 
 def _any_encoding():
-    "Let standard output and error write any text, whatever their encoding, unless their user has chosen what to do"
+    "Let standard output and error write any text, unless somebody has chosen how"
     codecs.register_error('collab_lesson', _plain)
     for o in (sys.stdout, sys.stderr):
-        if getattr(o, 'errors', None) in ('strict', 'surrogateescape', 'backslashreplace') and hasattr(o, 'reconfigure'):
-            with contextlib.suppress(OSError, ValueError): o.reconfigure(errors='collab_lesson')
+        usual = 'strict', 'surrogateescape', 'backslashreplace'
+        if getattr(o, 'errors', '') not in usual: continue
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            o.reconfigure(errors='collab_lesson')
 
 def _call(name, *args):
     "Run one command; returns the exit code"
     if name in ('-h', '--help'):
-        print('usage: collab_lesson COMMAND [options]\n\n' + '\n'.join(f'  {k:11}{_about[k]}' for k in commands) +
-              '\n\ncollab_lesson COMMAND --help lists the options of a command; collab_lesson --version prints the version.')
+        print('usage: collab_lesson COMMAND [options]\n')
+        for k in commands: print(f'  {k:11}{_about[k]}')
+        print('\ncollab_lesson COMMAND --help lists the options of a command; '
+              'collab_lesson --version prints the version.')
         return 0
     if name=='--version': return print(__version__) or 0
-    if name not in commands: raise ValueError(f'there is no command {name!r}; choose from {", ".join(commands)}, or see collab_lesson --help')
+    if name not in commands:
+        raise ValueError(f'there is no command {name!r}; choose from '
+                         f'{", ".join(commands)}, or see collab_lesson --help')
     func = commands[name].__wrapped__
     parser = anno_parser(func, prog=f'collab_lesson {name}')
     parser.description = _about[name]
     for o in parser._actions: # for_, because `for` is a word of Python
-        if o.dest=='for_': o.option_strings = ['--for']; parser._option_string_actions['--for'] = o; del parser._option_string_actions['--for_']
-    def complain(message): raise ValueError(f'{message} (see collab_lesson {name} --help)')
+        if o.dest!='for_': continue
+        o.option_strings = ['--for']
+        by_name = parser._option_string_actions
+        by_name['--for'] = by_name.pop('--for_')
+    def complain(why): raise ValueError(f'{why} (see collab_lesson {name} --help)')
     parser.error = complain
     try: kwargs = vars(parser.parse_args(args))
     except SystemExit as e: return e.code or 0 # --help
@@ -679,14 +794,19 @@ def _call(name, *args):
     return 0
 
 def main():
-    "The `collab_lesson` command; the exit code is 0, 1, 2, 130 or 141, and whatever went wrong takes one line"
+    "The `collab_lesson` command: an exit code, and a line for what went wrong"
     _any_encoding()
+    def tell(e, code):
+        _say(str(e).splitlines()[0] if str(e) else type(e).__name__)
+        return code
     try: code = _call(*(sys.argv[1:] or ['--help']))
     except KeyboardInterrupt: code = 130
-    except FileNotFoundError as e: code = _say(e) or 1  # several lines: where the data were looked for
+    except FileNotFoundError as e: code = _say(e) or 1 # several lines: where we looked
     except (OSError, UnicodeError) as e: code = _output_trouble(e)
-    except ValueError as e: code = _output_trouble(e) if getattr(sys.stdout, 'closed', False) else _say(str(e).splitlines()[0]) or 2
-    except (ArithmeticError, ImportError, MemoryError) as e: code = _say(str(e).splitlines()[0] if str(e) else 'there is not enough memory.') or 1
+    except ValueError as e:
+        closed = getattr(sys.stdout, 'closed', False)
+        code = _output_trouble(e) if closed else tell(e, 2)
+    except (ArithmeticError, ImportError, MemoryError) as e: code = tell(e, 1)
     try:
         if sys.stdout is not None: sys.stdout.flush()
     except (OSError, ValueError) as e: code = code or _output_trouble(e)
@@ -696,5 +816,6 @@ def _output_trouble(e):
     "Tell that output cannot be written; returns the exit code"
     _mute(sys.stdout)
     if isinstance(e, BrokenPipeError): return 141
-    _say(f'{getattr(e, "filename", None) or "the output cannot be written"}: {getattr(e, "strerror", None) or e}.')
+    what = getattr(e, 'filename', None) or 'the output cannot be written'
+    _say(f'{what}: {getattr(e, "strerror", None) or e}.')
     return 1
