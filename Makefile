@@ -66,8 +66,9 @@ docs-serve: docs  ## build the site and show it at http://localhost:8000 (anothe
 book: $(READY)  ## the whole book in one HTML file that needs no network (and an EPUB, where Quarto is installed)
 	@$(BIN)/python tools/book.py book
 
-bench: $(READY)  ## time our training beside stock fastai, and every model beside other libraries (installed into .venv-bench)
+bench: $(READY)  ## time our training beside stock fastai, measure what ratings cost, and put every model beside other libraries (installed into .venv-bench)
 	@$(BIN)/python benchmarks/lesson_speed.py
+	@$(BIN)/python benchmarks/ratings_cost.py
 	@$(BIN)/python benchmarks/compare.py $(ARGS)
 
 clean:  ## remove what the other targets made, but for .venv and the data

@@ -3,7 +3,7 @@
 `make bench` runs this. It installs the peers into .venv-bench, tunes every system on ratings taken from the training
 part (the same number of settings for all), measures, and writes comparison.json, comparison.md and comparison.png.
 """
-import json, os, platform, subprocess, sys, tempfile, time
+import json, os, pickle, platform, subprocess, sys, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock, Thread, Timer
@@ -21,7 +21,7 @@ rating_spaces = {
     'bias baseline': dict(damping=[.5,1,2,3,4,5,6,8,10,15,25,50]),
     'DotProductBias, tuned': dict(n_factors=[20,50,100], bs=[256,512,1024], lr=[5e-3,1e-2,2e-2], wd=[.1,.2,.3,.5], n_epoch=[5,8]),
     'CollabNN': dict(n_factors=[50,75,100], bs=[128,256,512], lr=[5e-3,1e-2], wd=[.01,.1,.3], n_epoch=[5,8]),
-    'ALS': dict(n_factors=[10,20,40], reg=[6.,9.,12.,16.], reg_bias=[1.,3.,6.], n_epochs=[5,10,20]),
+    'ALS': dict(n_factors=[10,20,40], reg=[5.33,8.,10.66,14.21], reg_bias=[1.,3.,6.], n_epochs=[5,10,20]),
     'BayesianMF': dict(n_factors=[5,8,10,12,16], noise_df=[5.,10.,None], n_sweeps=[100,200], burn=[20]),
     'BayesianMF, side information': dict(n_factors=[6,8,10,12,16], noise_df=[5.,10.,None], n_sweeps=[60,100], burn=[12]),
     'Surprise BaselineOnly': dict(reg_u=[5,10,15,20], reg_i=[2,5,10], n_epochs=[5,10,20]),
@@ -53,7 +53,7 @@ notes = {'DotProduct', 'DotProductWithRange', 'DotProductBias', 'fastai collab_l
 
 def install(venv):
     "The peers' environment; {requirement: None, or why it did not install}"
-    python, done = venv/'bin/python', venv/'installed.json'
+    python, done = venv/('Scripts/python.exe' if os.name=='nt' else 'bin/python'), venv/'installed.json'
     req = here/'requirements.txt'
     if done.exists() and done.stat().st_mtime>req.stat().st_mtime: return python, json.loads(done.read_text())
     if not python.exists(): subprocess.run([sys.executable, '-m', 'venv', venv], check=True)
@@ -88,9 +88,11 @@ class Processes:
             if line.startswith('warm-up'): print(line, end='', flush=True)
 
     def __call__(self, name, side, task, seed, settings):
+        from collab_lesson.comparison import task_arrays
         p,lock = self.get(side, name, hasattr(task, 'k'))
         with lock, tempfile.TemporaryDirectory() as tmp:
-            np.savez(f'{tmp}/task.npz', **vars(task))
+            if side=='book': Path(tmp, 'task.pkl').write_bytes(pickle.dumps(task))
+            else: np.savez(f'{tmp}/task.npz', **vars(task_arrays(task)))
             timer = Timer(self.limit, p.kill)
             timer.start()
             try:
@@ -98,7 +100,9 @@ class Processes:
                 res = json.loads(p.stdout.readline())
             except (OSError, ValueError): return None, dict(error=f'stopped, or took more than {self.limit} s: {p.last}')
             finally: timer.cancel()
-            return (None if 'error' in res else np.load(f'{tmp}/answer.npy')), res
+            if 'error' in res: return None, res
+            answer = np.load(f'{tmp}/answer.npy')
+            return (answer+1 if side=='peers' and hasattr(task, 'k') else answer), res # lists: row 0 is nobody's item here
 
     def close(self):
         for p,_ in self.procs.values(): p.stdin.close(); p.wait(10)
@@ -124,14 +128,16 @@ def main(
 ):
     "Compare the book's models with other libraries"
     from collab_lesson.comparison import compare, draw_settings, make_task, movielens_features, plot_pareto, ranking_systems, rating_systems, summarize
-    from collab_lesson.movielens import load_ratings, load_split
+    from collab_lesson.movielens import load_split, movielens
     from collab_lesson.ratings import split_ratings
     from collab_lesson.ranking import stratified_split
     python, installed = install(Path(venv).absolute())
     for req,why in installed.items():
         if why: print(f'{req} did not install: {why}')
     run, began = Processes(python), time.perf_counter()
-    ratings, features = load_ratings(), movielens_features()
+    ratings = movielens()
+    features, table = movielens_features(ratings), ratings.to_frame()
+    def task(rows, **kwargs): return make_task(*(ratings[o] for o in rows), **kwargs)
     kinds = {'rating': ({o: 'book' for o in rating_systems(stock=True)} | {o: 'peers' for o in peers.rating_systems}, rating_spaces, 'RMSE'),
              'ranking': ({o: 'book' for o in ranking_systems()} | {o: 'peers' for o in peers.ranking_systems}, ranking_spaces, 'nDCG')}
     def wanted(systems): return {o: w for o,w in systems.items() if not only or o in only.split('|')}
@@ -144,15 +150,15 @@ def main(
 
     # the splits
     train_rows, valid_rows = split_ratings(ratings)
-    lists = stratified_split(ratings)
-    def inner(split, rows): a,b = split(ratings.iloc[rows], seed=1); return rows[a], rows[b]
-    tasks = {'rating': {'random': make_task(ratings, train_rows, valid_rows, features=features)},
-             'ranking': {'lists': make_task(ratings, *lists, k=10)}}
+    lists = stratified_split(table)
+    def inner(split, rows): a,b = split(table.iloc[rows], seed=1); return rows[a], rows[b]
+    tasks = {'rating': {'random': task((train_rows, valid_rows), features=features)},
+             'ranking': {'lists': task(lists, k=10)}}
     for name in [f'u{i+1}' for i in range(canonical)]:
-        try: tasks['rating'][name] = make_task(ratings, *load_split(name), features=features)
+        try: tasks['rating'][name] = task(load_split(name), features=features)
         except (FileNotFoundError, ValueError) as e: print(f'{name} is not there: {e}')
-    practice = {'rating': make_task(ratings, *inner(split_ratings, train_rows), features=features),
-                'ranking': make_task(ratings, *inner(stratified_split, lists[0]), k=10)}
+    practice = {'rating': task(inner(split_ratings, train_rows), features=features),
+                'ranking': task(inner(stratified_split, lists[0]), k=10)}
 
     # tuning, on ratings of the training part only
     best, tried = {}, []
@@ -195,7 +201,7 @@ def main(
         (folder/'comparison.json').write_text(json.dumps(dict(info=info, settings=best, tried=tried, rows=rows), indent=1))
         print(f'### {name}\n\n{markdown(summarize(done[-1]))}\n\n(after {info["minutes"]} minutes)', flush=True)
     run.close()
-    (folder/'comparison.md').write_text('\n\n'.join(f'### {o["split"].iloc[0]}\n\n{markdown(summarize(o))}' for o in done)+'\n')
+    (folder/'comparison.md').write_text('\n\n'.join(f'### {o["split"].iloc[0]}\n\n{markdown(summarize(o))}' for o in done)+'\n', encoding='utf-8')
     df = pd.concat(done, ignore_index=True)
     fig,axs = plt.subplots(2, 1, figsize=(10, 12), layout='constrained')
     for ax,split,metric in zip(axs, ('random','lists'), ('RMSE','nDCG')):

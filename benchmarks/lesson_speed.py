@@ -3,7 +3,7 @@
 Each way runs in a process of its own (so that peak memory is its own) and the processes take turns (so that a busy
 machine is busy for all of them). Prints medians and ratios, writes runs/speed.json.
 """
-import json, os, platform, resource, statistics, subprocess, sys, time
+import json, os, platform, statistics, subprocess, sys
 from pathlib import Path
 
 from fastcore.script import call_parse
@@ -31,6 +31,7 @@ def measure(way, epochs, bs):
     from fastai.callback.progress import ProgressCallback  # noqa: F401, gives Learner.no_bar
     from collab_lesson.bias import DotProductBias
     from collab_lesson.data import lesson_dls
+    from collab_lesson.speed import peak_mb, timed
     torch.set_num_threads(1)
     dls = lesson_dls(bs=bs, device='cpu')
     set_seed(42)
@@ -40,11 +41,8 @@ def measure(way, epochs, bs):
         if learn is not None:  # no bar and no table for anyone: we time training, not drawing
             quiet.enter_context(learn.no_bar()); quiet.enter_context(learn.no_logging())
         train(1, 5e-3)
-        start = time.perf_counter()
-        train(epochs, 5e-3)
-        seconds = (time.perf_counter()-start)/epochs
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss*(1 if sys.platform=='darwin' else 1024)
-    print(json.dumps(dict(way=way, seconds=seconds, peak_mb=peak/2**20)))
+        seconds = timed(lambda: train(epochs, 5e-3))[1]/epochs
+    print(json.dumps(dict(way=way, seconds=seconds, peak_mb=peak_mb())))
 
 @call_parse
 def main(

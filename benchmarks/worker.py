@@ -1,23 +1,27 @@
 """One system in a process of its own: takes jobs, saves the answers, tells seconds and peak memory.
 
-Runs in either environment: with the book's systems in the book's, with the peers' in theirs. The
-peers' lacks the book's library, so the clock of `run_here` is written out here once more, and used for both.
+Runs in either environment: with the book's systems in the book's, with the peers' in theirs. The peers' lacks what the
+book needs; but the module of chapter 21, whose clock and meter are used for both, imports nothing but NumPy.
 """
-import json, os, resource, sys, time
+import json, os, pickle, sys
 # before NumPy is imported: one thread for everybody
 os.environ.update({f'{o}_NUM_THREADS': '1' for o in 'OMP MKL OPENBLAS NUMEXPR RAYON NUMBA LK'.split()})
 os.environ['LK_NUM_BACKEND_THREADS'] = '1'
+from pathlib import Path
 from types import SimpleNamespace
 import numpy as np
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from collab_lesson.speed import peak_mb, timed
 
-def peak_mb():
-    "Peak memory of this process. Linux also counts what was in use before the program started, and VmHWM does not"
-    try: return next(int(o.split()[1])/1024 for o in open('/proc/self/status') if o.startswith('VmHWM'))
-    except FileNotFoundError: return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/2**(20 if sys.platform=='darwin' else 10)
+def read(folder):
+    "The task that `compare.py` wrote: arrays for the peers, `Ratings` for the book"
+    folder = Path(folder)
+    if (folder/'task.pkl').exists(): return pickle.loads((folder/'task.pkl').read_bytes())
+    with np.load(folder/'task.npz') as z: return SimpleNamespace(**{k: v if v.ndim else v.item() for k,v in z.items()})
 
 def small(t, n=3000):
     "The first ratings only, to warm up on: imports, compilers and caches are not what we compare"
-    cut = lambda o, n: o[:n] if isinstance(o, np.ndarray) else o
+    cut = lambda o, n: o[:n] if hasattr(o, '__len__') else o
     return SimpleNamespace(**{k: cut(v, 100 if k.startswith('test') else n) if not k.endswith('features') else v for k,v in vars(t).items()})
 
 def short(settings):
@@ -25,14 +29,10 @@ def short(settings):
     return {k: (1 if k=='burn' else 2 if k in ('n_epochs','n_epoch','n_iter','niter','n_sweeps','iterations','epochs') else v) for k,v in settings.items()}
 
 def answer_one(system, t, seed, settings, folder):
-    clocks = lambda: np.array([time.perf_counter(), time.process_time()])
-    start = clocks()
-    answer = system(t, seed, **settings)
-    middle = clocks()
-    res = answer()
-    fit, predict = middle-start, clocks()-middle
+    answer, fit_wall_s, fit_s = timed(lambda: system(t, seed, **settings))
+    res, predict_wall_s, predict_s = timed(answer)
     np.save(f'{folder}/answer.npy', np.asarray(res))
-    return dict(fit_s=fit[1], predict_s=predict[1], fit_wall_s=fit[0], predict_wall_s=predict[0], peak_mb=peak_mb())
+    return dict(fit_s=fit_s, predict_s=predict_s, fit_wall_s=fit_wall_s, predict_wall_s=predict_wall_s, peak_mb=peak_mb())
 
 def main(side, name):
     "Read jobs from stdin, one line of JSON each, and answer each with a line"
@@ -41,7 +41,7 @@ def main(side, name):
     for line in sys.stdin:
         job = json.loads(line)
         try:
-            with np.load(job['folder']+'/task.npz') as z: t = SimpleNamespace(**{k: v if v.ndim else v.item() for k,v in z.items()})
+            t = read(job['folder'])
             kind = 'ranking_systems' if hasattr(t, 'k') else 'rating_systems'
             if side=='peers':
                 import peers

@@ -86,7 +86,7 @@ class WideAndDeep(Module):
     ):
         _check_net(user_size, movie_size, layers, y_range)
         for name,size,table in (('user', user_size, user_features), ('movie', movie_size, movie_features)):
-            table = torch.zeros(size[0], 0) if table is None else torch.as_tensor(getattr(table, 'values', table)).float()
+            table = torch.zeros(size[0], 0) if table is None else torch.as_tensor(table.to_numpy() if hasattr(table, 'to_numpy') else table).float()
             if table.ndim!=2 or len(table)!=size[0]: raise ValueError(f'{name}_features has shape {tuple(table.shape)}; {size[0]} rows are needed, one for each row of the table.')
             if not table.isfinite().all(): raise ValueError(f'{name}_features holds numbers that are not finite.')
             self.register_buffer(f'{name}_features', table)

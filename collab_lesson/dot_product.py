@@ -48,7 +48,7 @@ class DotProduct(Module):
         movies = self.movie_factors(x[:,1])
         return (users * movies).sum(dim=1)
 
-# %% ../nbs/04_dot_product.ipynb #1653d731
+# %% ../nbs/04_dot_product.ipynb #b42a57e3
 def table_sizes(
     model # any model
 )->tuple: # rows of its tables of users and items; None where that cannot be known
@@ -59,7 +59,7 @@ def table_sizes(
             return tuple(len(getattr(getattr(model, o), 'weight', getattr(model, o))) for o in names)
     return None
 
-# %% ../nbs/04_dot_product.ipynb #4387aee8
+# %% ../nbs/04_dot_product.ipynb #19bb35a7
 def check_fits(
     model, # any model of this book
     data   # `Ratings`, or DataLoaders made from a table
@@ -74,7 +74,7 @@ def check_fits(
         raise ValueError(f'The {type(model).__name__} was trained on other users or items than these ratings name. '
                          'Give the ratings that it was trained on.')
 
-# %% ../nbs/04_dot_product.ipynb #2feb316b
+# %% ../nbs/04_dot_product.ipynb #0ba65725
 def mark_fitted(
     model, # that is about to be trained
     data   # `Ratings` it is trained on
@@ -84,24 +84,26 @@ def mark_fitted(
     check_fits(model, data)
     model.fitted_to = data.user_names.fingerprint, data.item_names.fingerprint
 
-# %% ../nbs/04_dot_product.ipynb #3d64e1b2
+# %% ../nbs/04_dot_product.ipynb #78702519
 def set_range(
     model,     # with an attribute `y_range`, or without
     data,      # `Ratings` it is trained on
     beyond=1/8 # how far 'auto' reaches over both ends, as a share of the scale: a sigmoid approaches its limits and never gets there
-):
+)->float:      # the unit of its loss: the variance of the ratings for 'auto', so that the same settings serve every scale; otherwise 1
     "Replace `y_range='auto'` by the scale of the ratings; raises ValueError for ratings that the model cannot reach"
     r = getattr(model, 'y_range', None)
-    if r is None: return
+    if r is None: return 1.
     lo,hi = data.scale
     if isinstance(r, str): # 'auto'
         pad = beyond*(hi-lo) or 1. # all ratings may be the same
         model.y_range = lo-pad, hi+pad
-    elif lo<r[0] or hi>r[1]:
+        return float(data.values.astype(float).var()) or 1.
+    if lo<r[0] or hi>r[1]:
         raise ValueError(f'Ratings go from {lo:g} to {hi:g}, beyond y_range={tuple(r)}, which the {type(model).__name__} cannot leave. '
                          "Make it with a y_range that holds them, with 'auto', or with None for no limits.")
+    return 1.
 
-# %% ../nbs/04_dot_product.ipynb #c3d0cd9c
+# %% ../nbs/04_dot_product.ipynb #eba2b163
 @torch.no_grad()
 def score_pairs(
     model,   # takes (n,2) row numbers, returns n numbers

@@ -45,7 +45,7 @@ def gini(
     n = len(x)
     return ((2*torch.arange(1, n+1) - n - 1)*x).sum().item()/(n*x.sum().item())
 
-# %% ../nbs/14_ranking.ipynb #58b48694
+# %% ../nbs/14_ranking.ipynb #7705e74b
 class _Tally:
     "Adds up what lists of length k have found, a block of users at a time"
     def __init__(self, k, n_items):
@@ -73,7 +73,7 @@ class _Tally:
         return pd.Series(res | dict(coverage=(self.exposure>0).sum().item()/n_items,
                                     gini=gini(self.exposure[-n_items:]) if self.exposure.any() else np.nan))
 
-# %% ../nbs/14_ranking.ipynb #3ca24e9d
+# %% ../nbs/14_ranking.ipynb #59a7dca3
 def _matrix(name, o, shape):
     "`o` as a bool tensor of `shape`; a `Ratings` is written out, which is meant for small ones"
     if isinstance(o, Ratings): o = torch.from_numpy(o.csr().astype(bool).toarray())
@@ -138,7 +138,7 @@ def _hits(relevant, users, top):
     at = np.searchsorted(key, want).clip(max=len(key)-1)
     return torch.from_numpy(key[at]==want) & (top>0) if len(key) else torch.zeros_like(top, dtype=torch.bool)
 
-# %% ../nbs/14_ranking.ipynb #fc80c592
+# %% ../nbs/14_ranking.ipynb #90ee2b60
 _dots = DotProduct, DotProductWithRange, DotProductBias, DotProductBiasCustom, EmbeddingDotBias
 
 def _dot_block(model, users, items):
@@ -166,7 +166,7 @@ def score_block(
         return score_pairs(model, torch.cartesian_prod(users, items)).view(len(users), len(items))
     finally: model.train(was_training)
 
-# %% ../nbs/14_ranking.ipynb #f83fc0e6
+# %% ../nbs/14_ranking.ipynb #2b470128
 def top_items(
     model,      # any model of this book
     data,       # `Ratings` that it was trained on
@@ -191,7 +191,7 @@ def top_items(
         best, top = score.topk(min(k, n_items), dim=1)
         yield u, top if among is None else among[top], best
 
-# %% ../nbs/14_ranking.ipynb #a1bcf53b
+# %% ../nbs/14_ranking.ipynb #9435798e
 def evaluate(
     model,     # any model of this book, fitted
     test,      # `Ratings` held out by `split`; or DataLoaders, whose validation part is meant
@@ -219,7 +219,7 @@ def evaluate(
     return pd.Series(res | {'k': k, 'users': len(users), 'ratings': len(test), 'of unknown users': int((test.users==0).sum()),
                             'of unknown items': int((test.items==0).sum())})
 
-# %% ../nbs/14_ranking.ipynb #000389ac
+# %% ../nbs/14_ranking.ipynb #ad105e44
 class Fitted(Module):
     "A model with a method `fit`, which fills its tables; what it is made with are its settings"
     fitted_to, stars = None, False # whose rows the tables are; does it predict ratings?
@@ -240,7 +240,7 @@ class Fitted(Module):
         users, where = x[:,0].unique(return_inverse=True)
         return self.block(users)[where,x[:,1]]
 
-# %% ../nbs/14_ranking.ipynb #bab2d671
+# %% ../nbs/14_ranking.ipynb #fad87276
 class Popularity(Fitted):
     "The same list for everybody: how often each item was rated"
     def fit(self,
@@ -254,7 +254,7 @@ class Popularity(Fitted):
     def _sizes(self): return self.n_users.item(), len(self.count)
 
     def block(self, users, items=None): # (n,), (m,) row numbers → (n,m)
-        return (self.count if items is None else self.count[items]).expand(len(users), -1)
+        return (self.count if items is None else self.count[items]).repeat(len(users), 1)
 
 def _run(model, train, compute):
     "The `Run` of a model in closed form, whose tables `compute` returns"
@@ -267,7 +267,7 @@ def _run(model, train, compute):
     model.fitted_to = train.user_names.fingerprint, train.item_names.fingerprint
     return Run(model, pd.DataFrame(dict(epoch=[0], seconds=[time.perf_counter()-start])))
 
-# %% ../nbs/14_ranking.ipynb #6513a07e
+# %% ../nbs/14_ranking.ipynb #fc81e561
 def _sparse(name, m): # a scipy CSR matrix as three tensors of a model
     return {f'{name}_starts': torch.from_numpy(m.indptr.astype(np.int64)), f'{name}_items': torch.from_numpy(m.indices.astype(np.int32)),
             f'{name}_values': torch.from_numpy(m.data.astype(np.float32))}
@@ -277,6 +277,11 @@ def _csr(model, name, shape): # and back
     return sparse.csr_array(tuple(parts), shape=shape)
 
 # %% ../nbs/14_ranking.ipynb #cell-47
+def _same_items(model, data):
+    "`data`; raises ValueError where they have items that the model does not know"
+    if data.n_items!=model.sizes[1]: raise ValueError(f'{data.n_items-model.sizes[1]} of the items are new to the {type(model).__name__}; fit it again.')
+    return data
+
 class ItemCosine(Fitted):
     "Items are alike if the same users have them; a score adds up the likenesses to all that the user has (Sarwar et al., 2001)"
     def fit(self,
@@ -303,11 +308,14 @@ class ItemCosine(Fitted):
         if items is not None: C = C[:,items.cpu().numpy()]
         return torch.from_numpy((X[users.cpu().numpy()] @ C).toarray())
 
+    def know(self, data): # `Ratings` of the same items, such as `append` makes: lists for their users, too
+        self._set(**_sparse('own', _same_items(self, data).csr().astype(bool).astype(np.float32)))
+
     def similar_rows(self, row): # (n_items,) likeness to one item
         n = self.sizes[1]
         return torch.from_numpy(_csr(self, 'like', (n, n))[[row]].toarray()[0])
 
-# %% ../nbs/14_ranking.ipynb #3eb74dd1
+# %% ../nbs/14_ranking.ipynb #bfa94256
 class PairLoader:
     "Batches for `BPR.loss`: x (bs,2) watched pairs; y their users, `n_others` random items, and whether each user has them"
     def __init__(self, loader, n_others=200): # a `RatingsLoader`
@@ -421,6 +429,10 @@ class EASE(Fitted):
         res = self.scores(X[users.cpu().numpy()])
         if self.both: res += torch.from_numpy(self.A[users].numpy() @ X)
         return res if items is None else res[:,items]
+
+    def know(self, data): # `Ratings` of the same items, such as `append` makes: lists for their users, too
+        if self.both: raise TypeError('EASE(both=True) compares users, too, and must be fitted again for new ones.')
+        self._set(**_sparse('own', ease_weights(_same_items(self, data), self.weights)))
 
     def similar_rows(self, row): self._check_fitted(); return self.B[row] # what this item speaks for
 

@@ -616,7 +616,8 @@ class _Ids:
     def add(self, ids, typed=True): # (n,) int32, numbers from 0
         "Numbers of a batch of ids: a PyArrow array, or what `plain_ids` takes"
         pa = sys.modules.get('pyarrow')
-        if pa is None or not isinstance(ids, pa.Array): return self._typed(plain_ids(ids, self.column))
+        if pa is None or not isinstance(ids, pa.Array):
+            return self._typed(plain_ids(ids, self.column))
         if pa.types.is_decimal(ids.type): ids = ids.cast('int64')
         if _is_text(ids.type): ids = ids.dictionary_encode()
         if not (pa.types.is_dictionary(ids.type) and _is_text(ids.type.value_type)):
@@ -626,7 +627,7 @@ class _Ids:
         used[at] = True
         if not used.all(): # a category without rows is no id
             distinct, at = distinct.filter(pa.array(used)), (used.cumsum()-1)[at]
-        if not typed and self.text is None: # '007' comes back as '7', and so is no number
+        if not typed and self.text is None: # '007' comes back as '7': no number
             try: numbers = distinct.cast('int64')
             except pa.ArrowInvalid: numbers = None
             if numbers is not None and numbers.cast(distinct.type).equals(distinct):
@@ -636,15 +637,16 @@ class _Ids:
 
     def _is(self, kind):
         if self.kind not in (None, kind):
-            raise ValueError(f"{self.column}: some ids are numbers and some are text. Is 7 the "
-                             "same as '7'? Convert the column to one type.")
+            raise ValueError(f"{self.column}: some ids are numbers and some are text. "
+                             "Is 7 the same as '7'? Convert the column to one type.")
         self.kind = kind
 
     def _typed(self, ids):
         at, distinct = pd.factorize(ids)
         if len(distinct): self._is('text' if isinstance(distinct[0], str) else 'number')
-        if distinct.dtype==np.int64 and self.text is None: return self._add_numbers(distinct)[at]
-        return self._add_text(list(map(str, distinct)))[at]
+        numbers = distinct.dtype==np.int64 and self.text is None
+        return self._add_numbers(distinct)[at] if numbers else \
+            self._add_text(list(map(str, distinct)))[at]
 
     def _add_numbers(self, distinct):
         at = np.searchsorted(self.numbers, distinct)
@@ -661,16 +663,18 @@ class _Ids:
         return self.codes[at]
 
     def _add_text(self, distinct):
-        if self.text is None: # what looked like numbers goes back to the text it came from
+        if self.text is None: # numbers go back to the text that they came from
             self.text = dict.fromkeys(map(str, self.numbers[np.argsort(self.codes)]))
             self.text = {o: i for i,o in enumerate(self.text)}
             self.numbers, self.codes = self.numbers[:0], self.codes[:0]
         text = self.text
-        return np.fromiter((text.setdefault(o, len(text)) for o in distinct), np.int32, len(distinct))
+        codes = (text.setdefault(o, len(text)) for o in distinct)
+        return np.fromiter(codes, np.int32, len(distinct))
 
     def finish(self): # as `_number` gives them: the row of each number, and `Names`
         "Sort the ids"
-        if self.text is None: return _number(self.numbers[np.argsort(self.codes)], self.column)
+        if self.text is None:
+            return _number(self.numbers[np.argsort(self.codes)], self.column)
         names = list(self.text)
         numbers = _as_numbers(names, self.kind=='number') if self.kind!='text' else None
         if numbers is None and self.kind is None:
@@ -679,21 +683,24 @@ class _Ids:
                 raise ValueError(f'{self.column}: all ids are whole numbers, but for '
                     f'{", ".join(map(repr, odd))}. Rows without an id must go first.')
         self.text = None
-        return _number(np.array(names, dtype=object) if numbers is None else numbers, self.column)
+        if numbers is None: numbers = np.array(names, dtype=object)
+        return _number(numbers, self.column)
 
 def _is_text(type):
     pa = _arrow()
-    return any(f(type) for f in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
+    kinds = pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view
+    return any(f(type) for f in kinds)
 
 # %% ../nbs/00_ratings.ipynb #6f77018b
 class _Builder:
     "`Ratings` from batches of columns, at the size of the result"
     def __init__(self,
-        columns # dict of the four columns' names, as `Ratings.columns`; None: there is none
+        columns # dict of the four columns' names, as `Ratings.columns`
     ):
         self.columns, self.n = columns, 0
         self.ids = [_Ids(columns[o]) for o in ('user', 'item')]
-        kinds = [np.int32, np.int32, np.float32] + [np.int64]*(columns['time'] is not None)
+        kinds = [np.int32, np.int32, np.float32]
+        if columns['time'] is not None: kinds.append(np.int64)
         self.arrays = [np.empty(0, o) for o in kinds] # users, items, values, times
 
     def reserve(self, n): # room for n ratings in all
@@ -703,14 +710,14 @@ class _Builder:
         users, items, # columns of ids
         values=1,     # (n,) numbers
         times=None,   # (n,) int64 seconds, where there is a column of times
-        typed=True    # are ids that are text meant to be text? False: a file that cannot say
+        typed=True    # is text meant to be text? False: a file that cannot say
     ):
         "A batch more; raises ValueError where a column mixes numbers and text"
         if len(users)==0: return
         end = self.n+len(users)
         if end>len(self.arrays[0]): self.reserve(max(end, end+self.n//8))
-        new = [*(o.add(ids, typed) for o,ids in zip(self.ids, (users, items))), values, times]
-        for a,b in zip(self.arrays, new): a[self.n:end] = b
+        codes = [o.add(ids, typed) for o,ids in zip(self.ids, (users, items))]
+        for a,b in zip(self.arrays, [*codes, values, times]): a[self.n:end] = b
         self.n = end
 
     def finish(self,
@@ -719,7 +726,8 @@ class _Builder:
         "The ratings, their names sorted as `Ratings` sorts them"
         self.reserve(self.n)
         res = object.__new__(Ratings)
-        res.columns, res.item_titles, res.train, res.skipped = self.columns, None, None, 0
+        res.columns, res.skipped = self.columns, 0
+        res.item_titles = res.train = None
         res.users, res.items, res.values, res.times = [*self.arrays, None][:4]
         for a,ids,name in zip(self.arrays, self.ids, ('user_names', 'item_names')):
             rows, names = ids.finish()
@@ -731,14 +739,14 @@ class _Builder:
         return res
 
 def _rescale(column, times):
-    "Milliseconds, micro- or nanoseconds to seconds, in place; raises ValueError where units are mixed"
+    "Milli-, micro-, nanoseconds to seconds, in place; raises ValueError for mixed ones"
     big = max(times.max(), -times.min())
     if big<10**11: return # the year 5138
     for unit,name in [(10**3, 'milli'), (10**6, 'micro'), (10**9, 'nano')]:
         if big<10**11*unit: break
     if odd := int((abs(times)<10**8*unit).sum()): # 1973
-        raise ValueError(f'{column}: {odd} of {len(times)} times are not in {name}seconds, others '
-                         'are. Convert them to seconds, or leave them out with time=False.')
+        raise ValueError(f'{column}: {odd} of {len(times)} times are not in '
+                         f'{name}seconds, as others are. Convert them, or leave them out: time=False.')
     warnings.warn(f'{column}: {name}seconds are made seconds.', stacklevel=4)
     times //= unit
 
@@ -769,16 +777,17 @@ class _damage:
         damage = EOFError, zlib.error, zipfile.BadZipFile, OSError, NotImplementedError
         if not (isinstance(e, damage) or kind.__name__=='LZMAError'): return
         why = (str(e).splitlines() or [kind.__name__])[0]
-        raise ValueError(f'{self.name}: the file is cut short or damaged ({why}).') from None
+        why = f'the file is cut short or damaged ({why})'
+        raise ValueError(f'{self.name}: {why}.') from None
 
 # %% ../nbs/00_ratings.ipynb #850bc9fa
-_data_file = re.compile(r'\.(csv|tsv|tab|txt|dat|data|base|test|inter|jsonl?|ndjson|parquet|pq)$'
-                        r'|^part-\d+[^.]*$', re.I)
+_data_file = re.compile(r'\.(csv|tsv|tab|txt|dat|data|base|test|inter|jsonl?|ndjson'
+                        r'|parquet|pq)$|^part-\d+[^.]*$', re.I)
 _packing = re.compile(r'\.(gz|bz2|xz|zst|zip)$', re.I)
 _lens = {'ratings.csv': 'movies.csv', 'ratings.dat': 'movies.dat', 'u.data': 'u.item'}
 
 def _pick(names, where):
-    "Which of these relative paths hold ratings: MovieLens' file, or all parts of a table"
+    "Which of these paths hold ratings: MovieLens' file, or all parts of a table"
     hidden = lambda o: any(p[0] in '._' for p in o.split('/'))
     names = sorted(o for o in names if o and not o.endswith('/') and not hidden(o))
     base = lambda o: _packing.sub('', o.split('/')[-1])
@@ -786,8 +795,8 @@ def _pick(names, where):
         found = [n for n in names if base(n)==o]
         if len(found)==1: return found
         if found and '=' not in found[0]:
-            raise ValueError(f'{where}: there are {len(found)} files {o}; name one of them: '
-                             f'{", ".join(found[:3])}.')
+            raise ValueError(f'{where}: there are {len(found)} files {o}; name one of '
+                             f'them: {", ".join(found[:3])}.')
         if found: return found
     found = [n for n in names if _data_file.search(base(n))]
     if not found:
@@ -804,33 +813,41 @@ def _pick(names, where):
 def _missing_file(path):
     "FileNotFoundError with the names that are most like the one that is missing"
     parent = path.parent
-    if not parent.is_dir(): return FileNotFoundError(f'{path}: there is no folder {parent}.')
+    if not parent.is_dir():
+        return FileNotFoundError(f'{path}: there is no folder {parent}.')
     there = {o.name.lower(): o.name for o in parent.iterdir()}
-    near = [there[o] for o in difflib.get_close_matches(path.name.lower(), there, 3, .5)]
+    near = difflib.get_close_matches(path.name.lower(), there, 3, .5)
+    near = [there[o] for o in near]
     more = f' Did you mean {", ".join(near)}?' if near else ''
     return FileNotFoundError(f'{path}: there is no such file or folder.{more}')
 
 def _sources(
     path
-): # list of SimpleNamespace: `name` for messages, `open()` the stream, `read(beside)`, `keys`
+): # list of SimpleNamespace: name, path, open() the stream, beside(name) → bytes, keys
     "The files behind a path, one for each part of the table"
     path = Path(os.path.expanduser(path))
     if not path.exists(): raise _missing_file(path)
-    keys = lambda o: {k: unquote(v) for k,s,v in (p.partition('=') for p in o.split('/')[:-1]) if s}
+    def keys(o): # {'year': '2020'} of year=2020/part.csv
+        pairs = (p.partition('=') for p in o.split('/')[:-1])
+        return {k: unquote(v) for k,found,v in pairs if found}
     if path.is_dir():
-        names = [(Path(d)/f).relative_to(path).as_posix() for d,_,fs in os.walk(path) for f in fs]
+        names = [Path(d)/f for d,_,files in os.walk(path) for f in files]
+        names = [o.relative_to(path).as_posix() for o in names]
         res = [o for n in _pick(names, path) for o in _sources(path/n)]
         for o in res: o.keys |= keys(Path(o.path).relative_to(path).as_posix())
         return res
     with open(path, 'rb') as f: head = f.read(4)
     if head!=b'PK\3\4':
-        beside = lambda n: (path.parent/n).read_bytes() if (path.parent/n).is_file() else None
+        def beside(o):
+            o = path.parent/o
+            return o.read_bytes() if o.is_file() else None
         @contextmanager
         def start():
             with open(path, 'rb') as f:
                 with _damage(path): res = _unpacked(f)
                 yield res
-        return [SimpleNamespace(name=str(path), path=path, open=start, beside=beside, keys={})]
+        return [SimpleNamespace(name=str(path), path=path, open=start, beside=beside,
+                                keys={})]
     with _damage(path), zipfile.ZipFile(path) as z: names = z.namelist()
     if '[Content_Types].xml' in names:
         raise ValueError(f'{path}: an Office file; save the table as CSV.')
@@ -839,24 +856,28 @@ def _sources(
         def start():
             with _damage(path), zipfile.ZipFile(path) as z:
                 try: f = z.open(n)
-                except RuntimeError as e: raise ValueError(f'{path}: {e}.') from None # a password
+                except RuntimeError as e: # it wants a password
+                    raise ValueError(f'{path}: {e}.') from None
                 yield _unpacked(io.BufferedReader(f, 2**16))
         def beside(o):
             o = '/'.join([*n.split('/')[:-1], o])
             if o not in names: return
             with zipfile.ZipFile(path) as z: return z.read(o)
-        return SimpleNamespace(name=f'{path}/{n}', path=path, open=start, beside=beside, keys=keys(n))
+        return SimpleNamespace(name=f'{path}/{n}', path=path, open=start, beside=beside,
+                               keys=keys(n))
     return [member(n) for n in _pick(names, path)]
 
 # %% ../nbs/00_ratings.ipynb #f44bcf4f
 _roles = dict(
-    user='userid user uid userindex customerid customer custid visitorid visitor memberid member '
-         'reviewerid reviewer personid person clientid client accountid account username usersha1',
-    item='itemid item iid movieid movie filmid film productid product parentasin asin sku isbn '
-         'bookid book artistid artist artmbid trackid track songid song jokeid joke animeid anime '
-         'gameid game businessid business recipeid recipe articleid article placeid place',
-    rating='rating ratings stars star score overall bookrating rate weight plays playcount listens '
-           'listencount count',
+    user='userid user uid userindex customerid customer custid visitorid visitor '
+         'memberid member reviewerid reviewer personid person clientid client '
+         'accountid account username usersha1',
+    item='itemid item iid movieid movie filmid film productid product parentasin asin '
+         'sku isbn bookid book artistid artist artmbid trackid track songid song '
+         'jokeid joke animeid anime gameid game businessid business recipeid recipe '
+         'articleid article placeid place',
+    rating='rating ratings stars star score overall bookrating rate weight plays '
+           'playcount listens listencount count',
     time='timestamp unixreviewtime unixtime time ts datetime date createdat ratedat')
 _roles = {k: v.split() for k,v in _roles.items()}
 
@@ -868,10 +889,11 @@ def _choose(
     asked, # dict of role → column; None: find it, False: there is none
     where  # file, for messages
 ):         # dict of role → column, or None
-    "The column of each role; raises ValueError that lists the columns and how to name them"
+    "The column of each role; raises ValueError that lists the columns there are"
     res, list_ = {}, ', '.join(map(str, names)) or 'none'
     if twice := [k for k,n in Counter(names).items() if n>1 and k!='']:
-        raise ValueError(f'{where}: columns that occur twice: {", ".join(map(str, twice))}.')
+        twice = ', '.join(map(str, twice))
+        raise ValueError(f'{where}: columns that occur twice: {twice}.')
     for role,o in asked.items():
         if o is None or o is False: continue
         if o not in names and type(o) is int and 0<=o<len(names): o = names[o]
@@ -880,8 +902,9 @@ def _choose(
             near = difflib.get_close_matches(str(o).lower(), lower, 2, .5)
             near = f' Did you mean {", ".join(lower[n] for n in near)}?' if near else ''
             if names==list(range(len(names))):
-                near = f' It has no header; a column is named by its position, such as {role}=0.'
-            raise ValueError(f'{where}: {role}={o!r} is no column; there are {list_}.{near}')
+                near = f' It has no header; name a column by its position: {role}=0.'
+            raise ValueError(f'{where}: {role}={o!r} is no column; there are {list_}.'
+                             f'{near}')
         res[role] = o
     free = {}
     for n in names:
@@ -890,7 +913,8 @@ def _choose(
         if role in res: continue
         found = [free[k] for k in _roles[role] if k in free]
         res[role] = found[0] if found and o is not False else None
-    lost = [o for o in ('user', 'item', 'rating') if res[o] is None and asked[o] is not False]
+    lost = [o for o in ('user', 'item', 'rating')
+            if res[o] is None and asked[o] is not False]
     if lost:
         how = ', '.join(f"{o}='…'" for o in lost)
         if 'rating' in lost: how += ' (rating=False: every row counts 1)'
@@ -914,7 +938,8 @@ def _to_values(a): # PyArrow array
         try: a = a.cast('float64')
         except pa.ArrowInvalid: a = pa.array(map(_float, a.to_pylist()), 'float64')
     with np.errstate(over='ignore'):
-        v = a.cast('float64', safe=False).to_numpy(zero_copy_only=False).astype(np.float32)
+        v = a.cast('float64', safe=False).to_numpy(zero_copy_only=False)
+        v = v.astype(np.float32)
     return v, ~np.isfinite(v)
 
 def _to_times(a): # PyArrow array: numbers, dates, or either as text
@@ -946,7 +971,7 @@ def _to_times(a): # PyArrow array: numbers, dates, or either as text
 
 # %% ../nbs/00_ratings.ipynb #97d923f9
 class _Lines:
-    "Blocks of whole lines in UTF-8 from a stream of bytes, and the number of the first line of each"
+    "Blocks of whole lines in UTF-8, and the number of the first line of each"
     def __init__(self, f, name, encoding=None, size=2**23):
         self.f, self.name, self.size, self.quotes, self.cr = f, name, size, False, False
         self.head, self.end = self._read(), False
@@ -955,7 +980,8 @@ class _Lines:
         found = [e for m,e in marks.items() if self.head.startswith(m)]
         self.encoding = encoding or (found or [None])[0]
         try: codecs.lookup(self.encoding or 'utf-8')
-        except LookupError: raise ValueError(f'encoding={encoding!r} is not known.') from None
+        except LookupError:
+            raise ValueError(f'encoding={encoding!r} is not known.') from None
 
     def _read(self):
         with _damage(self.name): return self.f.read(self.size)
@@ -965,11 +991,11 @@ class _Lines:
         head = self.head[:2**18]
         text = head.decode(self.encoding or 'utf-8', errors='replace')
         if '\0' in text:
-            what = 'a tar archive; unpack it first' if b'ustar' in head[:512] else 'no text'
+            what = 'a tar archive; unpack it' if b'ustar' in head[:512] else 'no text'
             raise ValueError(f'{self.name}: the file is {what}.')
         self.cr = '\n' not in text and '\r' in text
         lines = text.replace('\r\n', '\n').replace('\r', '\n').split('\n')
-        if len(lines)>2 and (len(head)<len(self.head) or len(head)==2**18): lines.pop() # cut
+        if len(lines)>2 and len(head)==2**18: lines.pop() # the last one is cut
         return [o for o in lines if o.strip()][:200]
 
     def __iter__(self): # (number of its first line, bytes)
@@ -983,8 +1009,9 @@ class _Lines:
             if decoder:
                 try: chunk = decoder.decode(chunk, end).encode()
                 except UnicodeDecodeError as e:
-                    raise ValueError(f'{self.name}: not written in {encoding} ({e.reason} after line '
-                                     f'{line}); name its encoding=.') from None
+                    why = f'{e.reason} after line {line}; name its encoding='
+                    why = f'not in {encoding}: {why}'
+                    raise ValueError(f'{self.name}: {why}.') from None
             if self.cr: chunk = chunk.replace(b'\r', b'\n')
             rest += chunk
             cut = len(rest) if end else self._cut(rest)
@@ -1017,7 +1044,8 @@ def _split(
     if not quotes or '"' not in line: return line.split(sep), ''
     fit, state = lambda o: o is not None and n in (None, len(o)), ''
     def strict(s):
-        try: return next(csv.reader([s], delimiter=sep[0], strict=True, skipinitialspace=len(sep)>1))
+        kind = dict(delimiter=sep[0], skipinitialspace=len(sep)>1)
+        try: return next(csv.reader([s], strict=True, **kind))
         except csv.Error as e: return 'open' if 'end of data' in str(e) else None
     first = strict(line)
     if isinstance(first, list) and fit(first): return first, ''
@@ -1025,7 +1053,8 @@ def _split(
         escaped = strict(line.replace('\\"', '""'))
         if isinstance(escaped, list) and fit(escaped): return escaped, ''
     if first=='open': state = 'open'
-    whole = line[1:-1].split(f'"{sep}"') if line[0]==line[-1]=='"' and len(line)>1 else None
+    enclosed = line[0]==line[-1]=='"' and len(line)>1
+    whole = line[1:-1].split(f'"{sep}"') if enclosed else None
     plain = [o[o[:1]=='"':len(o)-(o[-1:]=='"' and len(o)>1)] for o in line.split(sep)]
     for o in (whole, plain):
         if n is not None and fit(o): return o, state or 'mended'
@@ -1036,8 +1065,9 @@ def _is_number(o): return np.isfinite(_float(o.strip().replace(',', '.', 1)))
 
 def _layout(
     lines, name, # the first lines; file, for messages
-    sep=None, header='auto', known=None # as for `read_ratings`; the layout of the part before
-):               # SimpleNamespace: sep, quotes, header (in this part), named (in the first), names, rows
+    sep=None, header='auto', # as for `read_ratings`
+    known=None   # the layout of the part before
+): # SimpleNamespace: sep, quotes, header (here), named (in the first part), names, rows
     "How a table in text is written"
     def fields(sep, quotes=True):
         return [f for f in (_split(o, sep, None, quotes)[0] for o in lines) if f]
@@ -1053,8 +1083,8 @@ def _layout(
         seps = ['::', '\t', ',', ';', '|', ' ']
         sep = max(seps, key=fit) # the first of equals
         if not fit(sep)[0]:
-            raise ValueError(f'{name}: no separator parts its lines into columns; the first line is '
-                             f'{lines[0][:80]!r}. Name one with sep=.')
+            raise ValueError(f'{name}: no separator parts its lines into columns; the '
+                             f'first line is {lines[0][:80]!r}. Name one with sep=.')
         if sep==',' and all(o.count(', ')==o.count(',') for o in lines): sep = ', '
     quotes = sep in (',', ';', '|', ', ')
     if not quotes and sep=='\t': # only where all quotes enclose a field
@@ -1062,18 +1092,19 @@ def _layout(
         quotes = bool(quoted) and all(f and state=='' for f,state in quoted)
     rows = fields(sep, quotes)
     rows = [o for o in rows if len(o)==len(rows[0])]
-    if len(rows[0])<2: raise ValueError(f'{name}: {sep!r} does not part its lines into columns; the '
-                                        f'first line is {lines[0][:80]!r}.')
+    if len(rows[0])<2:
+        raise ValueError(f'{name}: {sep!r} does not part its lines into columns; the '
+                         f'first line is {lines[0][:80]!r}.')
     first, more = [o.strip() for o in rows[0]], rows[1:]
     if known: header = known.named and sorted(first)==sorted(known.names)
     elif header=='auto':
         named = any(_key(o) in words for o in first for words in _roles.values())
-        numbers = [all(_is_number(f[i]) for f in more if i<len(f)) for i in range(len(first))]
-        header = not any(map(_is_number, first)) and (named or any(numbers) and len(more)>0)
+        numbers = [all(map(_is_number, column)) for column in zip(*more)]
+        header = not any(map(_is_number, first)) and (named or any(numbers))
     names = first if header else known.names if known else list(range(len(first)))
     named = known.named if known else bool(header)
-    return SimpleNamespace(sep=sep, quotes=quotes, header=bool(header), named=named, names=names,
-                           rows=more if header else rows, decimal='.')
+    return SimpleNamespace(sep=sep, quotes=quotes, header=bool(header), named=named,
+                           names=names, rows=more if header else rows, decimal='.')
 
 # %% ../nbs/00_ratings.ipynb #07141882
 def _is_time(o): return bool(re.match(r'\d{4}-\d\d-\d\d|\d{9,19}(\.\d*)?$', o.strip()))
@@ -1083,7 +1114,7 @@ def _without_header(
 ):                       # dict of role → position, dict of role → name in the result
     "The columns of a table that does not name them"
     n = len(layout.names)
-    if n==4 and not any(o[3] for o in layout.rows): n = 3 # each line ends with a separator
+    if n==4 and not any(o[3] for o in layout.rows): n = 3 # lines end with a separator
     name = {'user': 'user', 'item': 'item', 'rating': 'rating', 'time': 'timestamp'}
     column = lambda i: [o[i] for o in layout.rows]
     guess = all(o is None for o in (asked['user'], asked['item'], asked['rating']))
@@ -1096,11 +1127,12 @@ def _without_header(
     wanted = {k: v if v is not None else found[k] for k,v in asked.items()}
     guess = any(asked[o] is None for o in ('user', 'item', 'rating'))
     right = n in (3, 4) and all(map(_is_number, column(found['rating'])))
-    if found['time'] and layout.sep not in ('\t', '::'): # is the first column pandas' index?
+    if found['time'] and layout.sep not in ('\t', '::'): # or is 0 an index?
         right &= all(map(_is_time, column(3)))
     if guess and not right and asked['rating'] is not False or n<2:
-        raise ValueError(f'{where}: no header, and {n} columns in an order that is not known; the '
-            f'first row is {layout.rows[0]}. Name them by position, such as user=0, item=1, rating=2.')
+        raise ValueError(f'{where}: no header, and {n} columns in an order that is not '
+                         f'known; the first row is {layout.rows[0]}. Name them by '
+                         'position, such as user=0, item=1, rating=2.')
     at = _choose(layout.names, wanted, where)
     return {k: False if v is None else v for k,v in at.items()}, name
 
@@ -1124,7 +1156,8 @@ def _parse(
         t = pa.csv.read_csv(pa.BufferReader(block),
             pa.csv.ReadOptions(use_threads=False, block_size=len(block)+1,
                                column_names=list(map(str, range(len(layout.names))))),
-            pa.csv.ParseOptions(delimiter=sep, quote_char='"' if quote else False, newlines_in_values=bool(quote),
+            pa.csv.ParseOptions(delimiter=sep, quote_char='"' if quote else False,
+                                newlines_in_values=bool(quote),
                                 invalid_row_handler=lambda o: odd.append(1) or 'skip'),
             pa.csv.ConvertOptions(column_types={i: types[r] for i,r in role.items()},
                                   include_columns=list(role), strings_can_be_null=False,
@@ -1138,8 +1171,8 @@ def _parse(
 def _parse_slowly(
     block, line, layout, at, # bytes; number of its first line; as for `_parse`
     name                     # file, for messages
-): # dict of role → list of text, numbers of their lines, their text, [(line, text, what is wrong)], lines mended
-    "The columns of a block, line by line; raises ValueError for bytes that are no UTF-8"
+): # role → text; their lines' numbers and text; [(line, text, why)]; lines mended
+    "The columns of a block, line by line; raises ValueError for bytes not in UTF-8"
     lines = block.decode(errors='surrogateescape').split('\n')
     n, i, mended = len(layout.names), 0, []
     res, places, texts, bad = {r: [] for r,i in at.items() if i is not None}, [], [], []
@@ -1157,7 +1190,8 @@ def _parse_slowly(
                     fields, state, text, i = joined, '', whole, j+1
                     break
         if fields is None or len(fields)!=n:
-            bad.append((place, text, f'{len(fields)} fields instead of {n}' if fields else 'broken quotes'))
+            why = f'{len(fields)} fields instead of {n}' if fields else 'broken quotes'
+            bad.append((place, text, why))
             continue
         if state: mended.append(place)
         for r in res: res[r].append(fields[at[r]])
@@ -1168,47 +1202,50 @@ def _parse_slowly(
         except UnicodeEncodeError:
             k = next(k for k,o in enumerate(ids) if re.search('[\udc80-\udcff]', o))
             raw = ids[k].encode(errors='surrogateescape')
-            raise ValueError(f"{name}, line {places[k]}: not UTF-8: {raw[:40]}. Name the encoding, "
-                             "for example encoding='latin-1'.") from None
+            raise ValueError(f"{name}, line {places[k]}: not UTF-8: {raw[:40]}. Name "
+                             "the encoding, for example encoding='latin-1'.") from None
     if layout.decimal==',': res['rating'] = [o.replace(',', '.') for o in res['rating']]
     return res, places, texts, bad, mended
 
 # %% ../nbs/00_ratings.ipynb #05241f37
 class _Reader:
-    "Reads one part after the other into one `_Builder`, and keeps account of lines that cannot be read"
+    "Reads parts into one `_Builder`, and counts lines that cannot be read"
     def __init__(self,
-        asked, sep, header, encoding, bad_lines # as for `read_ratings`; columns as for `_choose`
+        asked, # as for `_choose`
+        sep, header, encoding, bad_lines # as for `read_ratings`
     ):
         self.asked, self.sep, self.header, self.encoding = asked, sep, header, encoding
         self.bad_lines, self.bad, self.mended, self.layout = bad_lines, [], [], None
         self.n_bad = self.n_rows = self.n_mended = 0
-        self.builder, self.part, self.unit = None, 0, 'line'
+        self.builder, self.part, self.unit, self.keys = None, 0, 'line', {}
 
-    def choose(self, names, where, asked=None, called=None): # dict of role → name or position
+    def choose(self, names, where, asked=None, called=None): # role → name or position
         at = _choose(names, asked or self.asked, where)
         if self.builder is None:
             name = lambda r,o: None if o is None else called[r] if called else str(o)
             self.builder = _Builder({r: name(r, o) for r,o in at.items()})
-            self.asked = {r: False if o is None else o for r,o in at.items()} # of all parts to come
+            self.asked = {r: False if o is None else o for r,o in at.items()}
         return at
 
     def complain(self, name, place, text, why):
         self.n_bad += 1
         text = text if len(text)<=80 else text[:79]+'…'
-        self.bad = sorted([*self.bad, (self.part, place, f'{name}, {self.unit} {place}: {why}: {text!r}')])[:3]
+        new = self.part, place, f'{name}, {self.unit} {place}: {why}: {text!r}'
+        self.bad = sorted([*self.bad, new])[:3]
 
     def add(self,
         name, columns, # file; dict of role → column
         typed=True,    # as for `_Builder.add`
-        places=None, texts=None # functions of a row: where it is, what it says; None: refuse a batch with bad rows
-    ):                 # was it taken?
+        places=None, texts=None # functions of a row: where it is, what it says
+    ): # was it taken? A batch with bad rows is not, unless their places are known
         "A batch, less its bad rows"
         pa, columns, why = _arrow(), dict(columns), {}
         n = len(columns['user'])
         for r in ('user', 'item'):
             a = columns[r]
             if not isinstance(a, pa.Array): continue
-            if pa.types.is_binary(a.type) or pa.types.is_large_binary(a.type): a = a.cast('string')
+            if pa.types.is_binary(a.type) or pa.types.is_large_binary(a.type):
+                a = a.cast('string')
             if _is_text(a.type): a = a.dictionary_encode()
             columns[r] = a
             why[f'no {r}'] = _no_id(a)
@@ -1216,34 +1253,41 @@ class _Reader:
         if 'rating' in columns:
             values, why['the rating is no number'] = _to_values(columns['rating'])
         if 'time' in columns:
-            times, why['the time is neither a number nor an ISO date (time=False leaves times out)'] = _to_times(columns['time'])
+            words = 'the time is neither a number nor an ISO date (time=False skips it)'
+            times, why[words] = _to_times(columns['time'])
         bad = np.zeros(n, bool)
         for o in why.values(): bad |= o
         if bad.any():
             if places is None: return False
             for i in np.flatnonzero(bad):
-                self.complain(name, places(i), texts(i), next(w for w,o in why.items() if o[i]))
+                what = next(w for w,o in why.items() if o[i])
+                self.complain(name, places(i), texts(i), what)
             good = np.flatnonzero(~bad)
-            take = lambda a: a if a is None else a.take(pa.array(good)) if isinstance(a, pa.Array) else a[good]
-            columns, values, times = {r: take(columns[r]) for r in ('user', 'item')}, take(values), take(times)
+            def take(a):
+                if isinstance(a, pa.Array): return a.take(pa.array(good))
+                return None if a is None else a[good]
+            columns = {r: take(columns[r]) for r in ('user', 'item')}
+            values, times = take(values), take(times)
         self.n_rows += n
-        self.builder.add(columns['user'], columns['item'], 1 if values is None else values, times, typed)
+        if values is None: values = 1
+        self.builder.add(columns['user'], columns['item'], values, times, typed)
         return True
 
     def check(self, n): # after a batch of n lines
-        if self.bad_lines=='error' and n>=1000 and self.n_bad>n/2: self.refuse('at least ')
+        if self.bad_lines=='error' and self.n_bad>n/2>=500: self.refuse('at least ')
 
     def worst(self): return '; '.join(o[2] for o in self.bad) # the first three
 
     def refuse(self, least=''):
         n = f'{least}{self.n_bad:,} of {self.n_rows:,} {self.unit}s cannot be read'
-        raise ValueError(f"{n} (bad_lines='count' leaves them out). " + self.worst() + '.')
+        raise ValueError(f"{n} (bad_lines='count' leaves them out). {self.worst()}.")
 
 def _no_id(a): # PyArrow array → mask of rows without an id
     pa = _arrow()
     import pyarrow.compute as pc
-    none = a.is_null(nan_is_null=True).to_numpy(zero_copy_only=False) if a.null_count or \
-        pa.types.is_floating(a.type) else np.zeros(len(a), bool)
+    none = np.zeros(len(a), bool)
+    if a.null_count or pa.types.is_floating(a.type):
+        none = a.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
     if not (pa.types.is_dictionary(a.type) and _is_text(a.type.value_type)): return none
     empty = pc.equal(pc.utf8_trim_whitespace(a.dictionary), '')
     if not pc.any(empty).as_py(): return none
@@ -1251,10 +1295,11 @@ def _no_id(a): # PyArrow array → mask of rows without an id
     return none | empty[a.indices.fill_null(0).to_numpy()]
 
 # %% ../nbs/00_ratings.ipynb #fb113832
-def _constant(reader, source, key, n): # a column that the folder's name gives, as in year=2020/
+def _constant(reader, source, key, n): # a column from a folder's name, as in year=2020/
     pa, all_ = _arrow(), reader.keys[key]
     value = source.keys[key]
-    if all(map(_whole.fullmatch, all_)) and len(value)<19: return pa.array(np.full(n, int(value)))
+    if all(_whole.fullmatch(o) and len(o)<19 for o in all_):
+        return pa.array(np.full(n, int(value)))
     return pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), [value])
 
 def _read_text(reader, source, f):
@@ -1264,8 +1309,7 @@ def _read_text(reader, source, f):
     if not sample: return
     layout = _layout(sample, source.name, reader.sep, reader.header, known)
     called = None
-    asked = {r: v if v is None or v is False or not known else known.names[v] if type(v) is int
-             and v not in known.names else v for r,v in reader.asked.items()}
+    asked = reader.asked
     keys = list(source.keys)
     names = [*layout.names, *keys]
     if not layout.named and known is None and not keys:
@@ -1273,13 +1317,15 @@ def _read_text(reader, source, f):
     at = reader.choose(names, source.name, asked, called)
     place = {r: None if o is None else names.index(o) for r,o in at.items()}
     inside = {r: i for r,i in place.items() if i is not None and i<len(layout.names)}
-    outside = {r: names[i] for r,i in place.items() if i is not None and i>=len(layout.names)}
-    of_sample = lambda r: [o[inside[r]] for o in layout.rows if r in inside and len(o)>inside[r]]
+    outside = {r: names[i] for r,i in place.items() if i is not None}
+    for r in inside: del outside[r]
+    of_sample = lambda r: [o[inside[r]] for o in layout.rows] if r in inside else []
     layout.time = 'int64' if all(map(_whole.fullmatch, of_sample('time'))) else 'string'
-    if layout.sep!=',' and all(re.fullmatch(r'-?\d+(,\d+)?', o) for o in of_sample('rating')) and \
-        any(',' in o for o in of_sample('rating')): layout.decimal = ','
-    if known is None and list(map(_key, layout.names))==['userid', 'isbn', 'bookrating']:
-        lines.encoding = lines.encoding or 'latin-1' # Book-Crossing
+    numbers = [re.fullmatch(r'-?\d+(,\d+)?', o) for o in of_sample('rating')]
+    if layout.sep[0]!=',' and all(numbers) and any(o[1] for o in numbers):
+        layout.decimal = ','
+    if [*map(_key, layout.names)]==['userid', 'isbn', 'bookrating']: # Book-Crossing
+        lines.encoding = lines.encoding or 'latin-1'
         reader.encoding = reader.encoding or 'latin-1'
     reader.layout, lines.quotes = layout, layout.quotes
     for line,block in lines:
@@ -1291,15 +1337,18 @@ def _read_text(reader, source, f):
         n = block.count(b'\n') + 1
         if inside and (columns := _parse(block, layout, inside)):
             rows = len(next(iter(columns.values())))
-            columns |= {r: _constant(reader, source, k, rows) for r,k in outside.items()}
+            for r,k in outside.items(): columns[r] = _constant(reader, source, k, rows)
             if reader.add(source.name, columns, typed=False): continue
-        columns, places, texts, bad, mended = _parse_slowly(block, line, layout, inside, source.name)
+        found = _parse_slowly(block, line, layout, inside, source.name)
+        columns, places, texts, bad, mended = found
         for i,text,why in bad: reader.complain(source.name, i, text, why)
         reader.n_rows += len(bad)
-        if mended and not reader.mended: reader.mended.append(f'{source.name}, line {mended[0]}')
+        if mended and not reader.mended:
+            reader.mended.append(f'{source.name}, line {mended[0]}')
         reader.n_mended += len(mended)
         columns = {r: _arrow().array(o, 'string') for r,o in columns.items()}
-        columns |= {r: _constant(reader, source, k, len(places)) for r,k in outside.items()}
+        n_good = len(places)
+        for r,k in outside.items(): columns[r] = _constant(reader, source, k, n_good)
         reader.add(source.name, columns, False, places.__getitem__, texts.__getitem__)
         reader.check(n)
 
@@ -1312,48 +1361,62 @@ def _read_json(reader, source, f):
         except ValueError: return None
         return o if isinstance(o, dict) else None
     sample = [o for o in map(load, lines.sample) if o]
-    if not sample: raise ValueError(f'{source.name}: one JSON object on each line is needed; the first '
-                                    f'line is {lines.sample[0][:80]!r}.')
+    if not sample:
+        raise ValueError(f'{source.name}: one JSON object on each line is needed; the '
+                         f'first line is {lines.sample[0][:80]!r}.')
     keys = list(source.keys)
-    at = reader.choose([*dict.fromkeys(k for o in sample for k in o), *keys], source.name)
+    names = dict.fromkeys(k for o in sample for k in o)
+    at = reader.choose([*names, *(k for k in keys if k not in names)], source.name)
     at = {r: o for r,o in at.items() if o is not None}
-    outside = {r: o for r,o in at.items() if o in keys}
-    at = {r: o for r,o in at.items() if o not in keys}
-    kinds = {r: {type(o[k]) for o in sample if o.get(k) is not None} for r,k in at.items()}
-    types = {(int,): 'int64', (float,): 'float64', (float,int): 'float64', (str,): 'string'}
-    kind = {r: types.get(tuple(sorted(o, key=lambda t: t.__name__))) for r,o in kinds.items()}
-    schema = pa.schema([(at[r], kind[r]) for r in at]) if None not in kind.values() else None
+    outside = {r: o for r,o in at.items() if o not in names}
+    at = {r: o for r,o in at.items() if o in names}
+    types = {'int': 'int64', 'str': 'string', 'float': 'float64'}
+    types['float int'] = 'float64' # both occur
+    def kind(k):
+        kinds = {type(o[k]).__name__ for o in sample if o.get(k) is not None}
+        return types.get(' '.join(sorted(kinds)))
+    schema = [(k, kind(k)) for k in at.values()]
+    schema = pa.schema(schema) if all(o for _,o in schema) else None
     for line,block in lines:
         n = sum(map(bool, map(bytes.strip, block.split(b'\n'))))
         try: texts = None if block.isascii() else block.decode()
         except UnicodeDecodeError:
-            raise ValueError(f'{source.name}: not UTF-8 after line {line}; name its encoding=.') from None
+            raise ValueError(f'{source.name}: not UTF-8 after line {line}; name its '
+                             'encoding=.') from None
         if schema and n:
             try: t = pa.json.read_json(pa.BufferReader(block),
                 pa.json.ReadOptions(use_threads=False, block_size=len(block)+1),
-                pa.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior='ignore'))
+                pa.json.ParseOptions(explicit_schema=schema,
+                                     unexpected_field_behavior='ignore'))
             except pa.ArrowInvalid: t = []
             if len(t)==n:
                 columns = {r: t[k].combine_chunks() for r,k in at.items()}
-                columns |= {r: _constant(reader, source, k, n) for r,k in outside.items()}
+                for r,k in outside.items(): columns[r] = _constant(reader, source, k, n)
                 if reader.add(source.name, columns): continue
         good = []
         for i,text in enumerate((texts or block.decode()).split('\n'), line):
             if not text.strip(): continue
             reader.n_rows += 1
             o = load(text)
-            lost = [r for r in ('user', 'item') if r in at and (o or {}).get(at[r]) in (None, '')]
+            ids = [r for r in ('user', 'item') if r in at]
+            lost = [] if o is None else [r for r in ids if o.get(at[r]) in (None, '')]
             if o is None or lost:
-                reader.complain(source.name, i, text, f'no {lost[0]}' if o else 'no JSON object')
+                why = f'no {lost[0]}' if lost else 'no JSON object'
+                reader.complain(source.name, i, text, why)
             else: good.append((i, text, o))
         if good:
             column = lambda r: [o.get(at[r]) for _,_,o in good]
-            columns = {r: np.array([*column(r), None], dtype=object)[:-1] for r in ('user','item') if r in at}
-            columns |= {r: pa.array([o if o is None else str(o) if r=='time' else str(_float(o))
-                                     for o in column(r)], 'string') for r in ('rating','time') if r in at}
-            columns |= {r: _constant(reader, source, k, len(good)) for r,k in outside.items()}
+            columns = {}
+            for r in ids: columns[r] = np.array([*column(r), None], dtype=object)[:-1]
+            for r in at.keys()-ids:
+                a = map(_float, column(r)) if r=='rating' else column(r)
+                a = [o if o is None else str(o) for o in a]
+                columns[r] = pa.array(a, 'string')
+            for r,k in outside.items():
+                columns[r] = _constant(reader, source, k, len(good))
             reader.n_rows -= len(good)
-            reader.add(source.name, columns, True, lambda i: good[i][0], lambda i: good[i][1])
+            reader.add(source.name, columns, True, lambda i: good[i][0],
+                       lambda i: good[i][1])
         reader.check(n)
 
 def _read_parquet(reader, source, f):
@@ -1361,27 +1424,31 @@ def _read_parquet(reader, source, f):
     pa, reader.unit = _arrow(), 'row'
     try:
         p = pa.parquet.ParquetFile(f)
-        schema, keys = p.schema_arrow, [k for k in source.keys if k not in p.schema_arrow.names]
+        schema = p.schema_arrow
+        keys = [k for k in source.keys if k not in schema.names]
         at = reader.choose([*schema.names, *keys], source.name)
         at = {r: o for r,o in at.items() if o is not None}
         outside = {r: o for r,o in at.items() if o in keys}
         at = {r: o for r,o in at.items() if o not in keys}
-        text = [at[r] for r in ('user','item') if r in at and _is_text(schema.field(at[r]).type)]
+        ids = [at[r] for r in ('user','item') if r in at]
+        text = [o for o in ids if _is_text(schema.field(o).type)]
         p = pa.parquet.ParquetFile(f, read_dictionary=text, buffer_size=2**20)
         reader.builder.reserve(reader.builder.n + p.metadata.num_rows)
         start = 1
         names = list(at.values())
-        for batch in (b for g in range(p.num_row_groups) # one by one: memory does not pile up
+        for batch in (b for g in range(p.num_row_groups) # or memory would pile up
                       for b in p.iter_batches(2**18, row_groups=[g], columns=names)):
             columns = {r: batch.column(k) for r,k in at.items()}
-            columns |= {r: _constant(reader, source, k, len(batch)) for r,k in outside.items()}
+            for r,k in outside.items():
+                columns[r] = _constant(reader, source, k, len(batch))
             reader.add(source.name, columns, True, lambda i: start+i,
                        lambda i: str(batch.slice(i, 1).to_pylist()[0]))
             start += len(batch)
             reader.check(len(batch))
     except (pa.ArrowInvalid, OSError) as e:
         why = str(e).splitlines()[0]
-        raise ValueError(f'{source.name}: no Parquet file, or a damaged one ({why}).') from None
+        why = f'no Parquet file, or a damaged one ({why})'
+        raise ValueError(f'{source.name}: {why}.') from None
 
 # %% ../nbs/00_ratings.ipynb #ec556426
 def _read_part(reader, source):
@@ -1393,15 +1460,17 @@ def _read_part(reader, source):
         start = head.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
         if head[:4]==b'PAR1' or said in ('parquet', 'pq') and head:
             if isinstance(f.raw, io.FileIO): return _read_parquet(reader, source, name)
-            with _damage(name): return _read_parquet(reader, source, io.BytesIO(f.read()))
+            with _damage(name): f = io.BytesIO(f.read())
+            return _read_parquet(reader, source, f)
         if start==b'[' and said.startswith('json'):
             raise ValueError(f'{name}: one JSON array; lines of objects are needed, as '
                              'df.to_json(…, orient="records", lines=True) writes them.')
-        if start==b'{' or said in ('json', 'jsonl', 'ndjson') and start: return _read_json(reader, source, f)
-        if start: _read_text(reader, source, f)
+        if not start: return # empty
+        as_json = start==b'{' or said in ('json', 'jsonl', 'ndjson')
+        (_read_json if as_json else _read_text)(reader, source, f)
 
 def _titles(source, ratings):
-    "The titles in the file that MovieLens puts beside its ratings, by id; None where there is none"
+    "The titles in the file that MovieLens puts beside its ratings, by id; or None"
     name = _packing.sub('', os.path.basename(source.name))
     found = [o for o in _lens if name==o or name.endswith('.'+o)]
     if not found or ratings.item_names.index.dtype!=np.int64: return
@@ -1411,57 +1480,75 @@ def _titles(source, ratings):
     except UnicodeDecodeError: text = raw.decode('latin-1')
     try:
         if found[0]=='ratings.csv':
-            df = pd.read_csv(io.StringIO(text), usecols=['movieId', 'title'], keep_default_na=False)
+            df = pd.read_csv(io.StringIO(text), usecols=['movieId', 'title'],
+                             keep_default_na=False)
             ids, titles = df.movieId.astype(np.int64), df.title
         else:
             sep = '|' if found[0]=='u.data' else '::'
             rows = [o.split(sep) for o in text.replace('\r\n', '\n').split('\n') if o]
             ids, titles = [int(o[0]) for o in rows], [o[1].strip() for o in rows]
     except (ValueError, IndexError) as e:
-        warnings.warn(f'{_lens[found[0]]} beside {source.name} holds no titles that can be read ({e}).', stacklevel=3)
+        warnings.warn(f'{_lens[found[0]]} beside {source.name} holds no titles ({e}).',
+                      stacklevel=4)
         return
-    return pd.Series(list(titles), index=pd.Index(ids, name=ratings.columns['item']), name='title')
+    index = pd.Index(ids, name=ratings.columns['item'])
+    return pd.Series(list(titles), index=index, name='title')
 
 # %% ../nbs/00_ratings.ipynb #bf429538
 def read_ratings(
-    path,                # a file, an archive, or a folder of parts; ~ is your home
-    user=None, item=None, # columns of ids, by name or, without a header, by position; None: found by their usual names
-    rating=None,         # column of ratings or counts; False: every row counts 1
-    time=None,           # column of seconds since 1970 or ISO dates; None: if there is one; False: leave it out
-    sep=None,            # between the columns of text, such as ',' or '::'; None: found in the first lines
-    header='auto',       # does text begin with the names of its columns? True, False, or find out
-    encoding=None,       # of text; None: UTF-8, unless the file says otherwise (Book-Crossing: latin-1)
-    repeats='keep',      # a pair that occurs more than once, as for `Ratings`
-    bad_lines='error'    # lines that cannot be read: an 'error', or 'count': leave them out, say so, and count them in `.skipped`
-)->Ratings:              # numbered as `Ratings` numbers the same table
-    """Ratings from CSV, TSV, text with other separators, JSON lines or Parquet, in batches.
-    Raises FileNotFoundError, ModuleNotFoundError without PyArrow, and ValueError that names
-    the file for damage, for lines that cannot be read and for columns that are not there"""
+    path,             # a file, an archive, or a folder of parts; ~ is your home
+    user=None,        # column of users, by name or, without a header, by position
+    item=None,        # column of items. None: found by its usual names
+    rating=None,      # column of ratings or counts; False: every row counts 1
+    time=None,        # column of seconds or ISO dates; None: if there; False: no times
+    sep=None,         # between columns, as ',' or '::'; None: as the first lines show
+    header='auto',    # do the names of columns stand first? True, False, or find out
+    encoding=None,    # of text; None: UTF-8, but latin-1 for Book-Crossing
+    repeats='keep',   # a pair that occurs more than once, as for `Ratings`
+    bad_lines='error' # what cannot be read: an error; 'count': left out, see `.skipped`
+)->Ratings:           # numbered as `Ratings` numbers the same table
+    """Ratings from CSV and its relatives, JSON lines or Parquet, in batches. Raises
+    FileNotFoundError, ModuleNotFoundError without PyArrow, and ValueError with the
+    file's name for damage, for lines that cannot be read and for missing columns"""
     _arrow()
-    if bad_lines not in ('error', 'count'): raise ValueError(f"bad_lines={bad_lines!r} must be 'error' or 'count'.")
-    if header not in ('auto', True, False): raise ValueError(f"header={header!r} must be 'auto', True or False.")
-    if repeats not in ('keep', 'error', 'sum', 'mean', 'last'):
-        raise ValueError(f"repeats={repeats!r} must be 'keep', 'error', 'sum', 'mean' or 'last'.")
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f'path is a {type(path).__name__}; a file or folder is needed.')
+    words = dict(header=(header, ('auto', True, False)),
+                 bad_lines=(bad_lines, ('error', 'count')),
+                 repeats=(repeats, ('keep', 'error', 'sum', 'mean', 'last')))
+    for name,(o,known) in words.items():
+        if not isinstance(o, (str, bool)) or o not in known:
+            known = ', '.join(map(repr, known))
+            raise ValueError(f'{name}={o!r} must be one of {known}.')
     for name,o in [('user', user), ('item', item)]:
-        if o is False: raise ValueError(f'{name}=False: ratings without {name}s are none.')
-    if sep is not None and (not isinstance(sep, str) or not sep): raise ValueError(f'sep={sep!r} must be text, such as \';\'.')
-    if not isinstance(path, (str, os.PathLike)): raise TypeError(f'path is a {type(path).__name__}; the path of a file or folder is needed.')
+        if o is False: raise ValueError(f'{name}=False: no ratings without {name}s.')
+    if sep is not None and (not isinstance(sep, str) or not sep):
+        raise ValueError(f"sep={sep!r} must be text, such as ';'.")
     sources = _sources(path)
-    reader = _Reader(dict(user=user, item=item, rating=rating, time=time), sep, header, encoding, bad_lines)
-    reader.keys = {k: [s.keys[k] for s in sources if k in s.keys] for s in sources for k in s.keys}
+    asked = dict(user=user, item=item, rating=rating, time=time)
+    reader = _Reader(asked, sep, header, encoding, bad_lines)
+    for o in sources:
+        for k,v in o.keys.items(): reader.keys.setdefault(k, set()).add(v)
     for reader.part,o in enumerate(sources): _read_part(reader, o)
     _arrow().default_memory_pool().release_unused()
-    if reader.n_bad and bad_lines=='error': reader.refuse()
+    return _finish(reader, sources[0], path, repeats)
+
+def _finish(reader, first, path, repeats):
+    "The ratings of all parts, and what is to be said about them"
+    n, unit = reader.n_bad, reader.unit
+    if n and reader.bad_lines=='error': reader.refuse()
     if reader.builder is None or reader.builder.n==0:
-        why = f'none of its {reader.n_bad} {reader.unit}s can be read: {reader.worst()}' if reader.n_bad else 'there is no rating in it'
-        raise ValueError(f'{path}: {why}.')
-    res, n = reader.builder.finish(repeats), reader.n_bad
-    res.skipped = n
-    if n: warnings.warn(f'{n:,} of {reader.n_rows:,} {reader.unit}s are left out. {reader.worst()}.', stacklevel=2)
+        why = f'none of its {n} {unit}s can be read: {reader.worst()}'
+        raise ValueError(f'{path}: {why if n else "there is no rating in it"}.')
+    res = reader.builder.finish(repeats)
+    res.skipped, res.item_titles = n, _titles(first, res)
+    if n:
+        rows = f'{n:,} of {reader.n_rows:,} {unit}s'
+        warnings.warn(f'{rows} are left out. {reader.worst()}.', stacklevel=3)
     if reader.n_mended:
-        warnings.warn(f'{reader.n_mended} lines with broken quotes were split at {reader.layout.sep!r}, '
-                      f'the first being {reader.mended[0]}.', stacklevel=2)
-    res.item_titles = _titles(sources[0], res)
+        warnings.warn(f'{reader.n_mended} lines with broken quotes were split at '
+                      f'{reader.layout.sep!r}, the first being {reader.mended[0]}.',
+                      stacklevel=3)
     return res
 
 # %% ../nbs/00_ratings.ipynb #d647a4d1

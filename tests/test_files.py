@@ -350,7 +350,7 @@ def test_milliseconds_are_made_seconds_and_said(tmp_path, unit, name):
     path = write(tmp_path/'x.csv', table.assign(timestamp=table.timestamp*unit+unit//2).to_csv(index=False))
     with pytest.warns(UserWarning, match=f'timestamp: {name}seconds are made seconds'): same(read_ratings(path), table, **named)
     mixed = table.timestamp*np.array([1,unit,unit,unit,unit])
-    with pytest.raises(ValueError, match=f'timestamp: 1 of 5 times are not in {name}seconds.*time=False'): read_ratings(write(path, table.assign(timestamp=mixed).to_csv(index=False)))
+    with pytest.raises(ValueError, match=f'timestamp: 1 of 5 times are not in {name}seconds, as others are.*time=False'): read_ratings(write(path, table.assign(timestamp=mixed).to_csv(index=False)))
 
 def test_tables_without_a_header_that_are_nearly_known(tmp_path):
     assert read_ratings(write(tmp_path/'a.txt', '1\t2\t3\t\n4\t5\t6\t\n')).values.tolist()==[3,6]
@@ -387,7 +387,7 @@ def test_bytes_that_no_column_needs(tmp_path):
     assert len(read_ratings(write(tmp_path/'x.csv', 'user,item,rating,title\n1,2,3,Süß\n', 'latin-1')))==1
 
 def test_another_encoding_than_said(tmp_path):
-    with pytest.raises(ValueError, match='x.csv: not written in cp1252'): read_ratings(write(tmp_path/'x.csv', b'1,\x81,3\n'), encoding='cp1252')
+    with pytest.raises(ValueError, match='x.csv: not in cp1252: .* after line 1'): read_ratings(write(tmp_path/'x.csv', b'1,\x81,3\n'), encoding='cp1252')
 
 def test_line_breaks_in_quotes(tmp_path):
     df = pd.DataFrame(dict(user=['a','b,"c"','d'], rating=[1,2,3], item=['x\ny','z','x'], review=['one\n\n"two", three\n', 'four', '"']))
