@@ -1,12 +1,16 @@
 "`collab_lesson recommend`, as a user meets it: the cache, its damage, what it prints, and how it complains; and properties of the metrics behind it."
-import json, os, re, subprocess, sys
+import json, os, re, subprocess, sys, time
 from pathlib import Path
 
 import numpy as np, pytest, torch
 from hypothesis import given, settings, strategies as st
 from collab_lesson import __version__
-from collab_lesson.movielens import RATINGS_SHA256, load_movies, load_ratings
+from collab_lesson.cli import _models as cli_models
+from collab_lesson.collab_learner import load
+from collab_lesson.movielens import load_movies, load_ratings
 from collab_lesson.ranking import EASE, gini, interactions, ranking_metrics, stratified_split
+from collab_lesson.ranking import recommend as library_recommend
+from collab_lesson.ratings import synthetic_ratings
 from common import movielens, python
 
 command = Path(sys.executable).with_name('collab_lesson.exe' if os.name=='nt' else 'collab_lesson')
@@ -27,7 +31,7 @@ for args in json.load(sys.stdin):
         except SystemExit as e: code = e.code or 0
         except BaseException: code = traceback.print_exc() or 1
     res.append((code, out.getvalue(), err.getvalue()))
-json.dump(dict(answers=res, heavy=[o for o in ('fastai', 'pandas', 'matplotlib') if o in sys.modules], seconds=time.process_time()), sys.__stdout__)
+json.dump(dict(answers=res, heavy=[o for o in ('torch', 'fastai', 'pandas', 'matplotlib', 'pyarrow') if o in sys.modules], seconds=time.process_time()), sys.__stdout__)
 '''
 
 def calls(*args, **env):
@@ -44,6 +48,8 @@ def one_line(answer):
 
 # the first call, and those after it
 
+def folders(home): return sorted(o.name for o in (home/'collab_lesson').iterdir()) if (home/'collab_lesson').exists() else []
+
 @pytest.fixture(scope='module')
 def cache(tmp_path_factory):
     "A cache folder that the command itself has filled, and what it said"
@@ -51,39 +57,38 @@ def cache(tmp_path_factory):
     env = dict(COLLAB_LESSON_DATA=str(movielens()), XDG_CACHE_HOME=str(home))
     p = recommend('--user', 196, '-n', 10, **env)
     assert p.returncode==0, p.stderr
-    (file,) = (home/'collab_lesson').iterdir()
-    return env, file, p
+    return env, home, p
 
 # Whoever answers from the cache needs no data at all
 def offline(env): return env | dict(COLLAB_LESSON_DATA=str(Path(env['XDG_CACHE_HOME'])/'nowhere'), FASTAI_HOME=str(Path(env['XDG_CACHE_HOME'])/'nowhere'))
 
 def rows(out): return [re.fullmatch(r' *(\d+) +(\d\.\d)  (.*?)  +(-?\d+\.\d)  (.*)', o).groups() for o in out.splitlines() if re.match(r' *\d+ +\d\.\d  ', o)]
 
-def test_the_first_call_trains_once(cache):
-    env, file, p = cache
-    assert len(p.stderr.splitlines())==1 and 'training a model' in p.stderr
-    assert file.name==f'recommend-{__version__}-{RATINGS_SHA256[:12]}.model' # and no temporary file beside it
-    assert b'\n' in file.read_bytes()[:65]
+def test_the_first_call_trains_each_model_once(cache):
+    env, home, p = cache
+    assert [re.search('training (\\w+) on 99,', o)[1] for o in p.stderr.splitlines()]==['DotProductBias', 'EASE']
+    assert folders(home)==[f'recommend-{__version__}-{o}-ml-100k.model' for o in ('DotProductBias', 'EASE')] # and no temporary folder beside them
 
 def test_a_later_call_is_quick(cache):
-    env, file, p = cache
-    q = recommend('--user', 196, '-n', 10, **offline(env))
+    "Less than two seconds in a fresh process: neither PyTorch nor fastai is imported"
+    env, home, p = cache
+    q = recommend('--for', 196, '-n', 10, **offline(env))
     assert q.returncode==0 and q.stderr=='' and q.stdout==p.stdout
     r = calls(['--user', '196'], **offline(env))
     assert r['answers'][0][1]==p.stdout, 'ten are the default'
-    assert r['heavy']==[] and r['seconds']<5, r
+    assert r['heavy']==[] and r['seconds']<2, r
 
 def test_what_it_prints_for_a_user(cache):
     env, _, p = cache
     ratings = load_ratings(env['COLLAB_LESSON_DATA'], titles=True)
     mine = ratings[ratings.user==196].set_index('title').rating
-    assert p.stdout.startswith(f'For person 196, who has rated {len(mine)} films:')
+    assert p.stdout.startswith(f'For user 196, who has rated {len(mine)} items:')
     assert [o[0] for o in rows(p.stdout)]==[str(i) for i in range(1, 11)]
     scores = [float(o[3]) for o in rows(p.stdout)]
     assert scores==sorted(scores, reverse=True)
     for _, stars, title, score, reasons in rows(p.stdout):
         assert title not in mine.index and 1<float(stars)<=5.5
-        for r in re.findall(r'(.*?) \+\d+\.\d(?:, |$)', reasons): assert mine[r]>=4, 'a reason is a film that the person liked'
+        for r in re.findall(r'(.*?) \+\d+\.\d(?:, |$)', reasons): assert mine[r]>=4, 'a reason is an item that the user liked'
 
 @pytest.fixture(scope='module')
 def answers(cache):
@@ -100,11 +105,11 @@ good = {
 bad = {
     'nobody': ([], 'for whom'), 'only n': (['-n', '5'], 'for whom'), 'empty': (likes(''), '--like is empty'), 'blank': (likes('Fargo (1996)', '  '), '--like is empty'), 'no title': (['--like'], '--like'),
     'both': (['--user', '196', *likes('fargo')], 'exclude each other'),
-    'unknown': (likes('Star Wras'), r"no film 'Star Wras'. Did you mean Star Wars \(1977\)"), 'like nothing': (likes('qqqqqqqqqq'), 'No title is like it'),
-    'ambiguous': (likes('die hard'), r"'die hard' could be Die Hard.*Die Hard 2 \(1990\)"), 'very ambiguous': (likes('the'), r'and \d+ more'), 'the padding row': (likes('#na#'), 'no film'),
+    'unknown': (likes('Star Wras'), r"no item 'Star Wras'. Did you mean Star Wars \(1977\)"), 'like nothing': (likes('qqqqqqqqqq'), 'No title is like it'),
+    'ambiguous': (likes('die hard'), r"'die hard' could be Die Hard.*Die Hard 2 \(1990\)"), 'very ambiguous': (likes('the'), r'and \d+ more'), 'the padding row': (likes('#na#'), 'no item'),
     'n=0': (['--user', '196', '-n', '0'], 'n=0'), 'n=-3': (['--user', '196', '-n', '-3'], 'n=-3'), 'n=x': (['--user', '196', '-n', 'x'], "-n.*'x'"), 'n=1.5': (['--user', '196', '-n', '1.5'], "-n.*'1.5'"),
-    'user 0': (['--user', '0'], 'no person 0; the nearest are 1, 2, 3'), 'user 944': (['--user', '944'], 'no person 944; the nearest are 943'), 'user -1': (['--user', '-1'], 'no person -1'), 'user x': (['--user', 'x'], "--user.*'x'"),
-    'everything': ([], 'somebody who likes 1664 films: .*nothing is left'), 'option': (['--user', '196', '--colour', 'red'], '--colour'), 'loose words': (['Star', 'Wars'], 'Star'),
+    'user 0': (['--user', '0'], 'no user 0; the closest are 1, 2, 3'), 'user 944': (['--user', '944'], 'no user 944; the closest are 943'), 'user -1': (['--user', '-1'], 'no user -1'), 'user x': (['--user', 'x'], "no user x, nor"),
+    'everything': ([], 'somebody who likes 1664 items: .*nothing is left'), 'option': (['--user', '196', '--colour', 'red'], '--colour'), 'loose words': (['Star', 'Wars'], 'Star'),
 }
 
 @pytest.mark.parametrize('name', bad)
@@ -124,7 +129,7 @@ def test_what_it_prints_for_likes(answers):
 def test_order_and_spelling_do_not_matter(answers):
     want = rows(answers['two likes'][1])
     assert rows(answers['the other order'][1])==want and rows(answers['parts'][1])==want
-    assert answers['twice'][1]==answers['once'][1], 'a film named twice counts once'
+    assert answers['twice'][1]==answers['once'][1], 'an item named twice counts once'
 
 def test_how_many(answers, cache):
     assert len(rows(answers['one'][1]))==1
@@ -132,98 +137,197 @@ def test_how_many(answers, cache):
     assert len(rows(answers['all'][1]))==ratings.title.nunique() - ratings[ratings.user==405].title.nunique()
 
 
-# a damaged cache
+# a file of one's own: small, so that each training costs milliseconds
 
-def test_damage_is_noticed(cache, tmp_path):
-    "Whatever the damage, reading raises; nothing of the file is loaded before its checksum is right"
-    from collab_lesson.cli import _unpack
-    b = cache[1].read_bytes()
-    _unpack(b)
-    flipped = lambda i: b[:i] + bytes([b[i]^1]) + b[i+1:]
-    for bad in [b'', b'\n', b[:64], b[:65], b[:1000], b[:-1], b+b'x', b'not a model', flipped(0), flipped(70), flipped(len(b)//2), flipped(len(b)-1), b[:65]+b[65:][::-1]]:
-        with pytest.raises(ValueError, match='checksum'): _unpack(bad)
+@pytest.fixture
+def shop(monkeypatch, tmp_path, capsys):
+    "A function that calls `recommend` on a small file with text as ids, and returns what it prints and says; its cache, and the file"
+    from collab_lesson import cli
+    monkeypatch.setattr(cli, '_cache_folder', lambda: tmp_path/'cache')
+    df = synthetic_ratings(30, 20, 300)
+    df['user'], df['movie'] = df.user.map('u{}'.format), df.movie.map('A-{}'.format)
+    file = tmp_path/'shop.csv'
+    df.rename(columns=dict(user='uid', movie='sku', rating='stars'))[['uid', 'sku', 'stars', 'timestamp']].to_csv(file, index=False)
+    def call(for_='u7', model='DotProductBias', ratings=file, **kw):
+        cli.recommend(ratings=str(ratings), **dict(user='uid', item='sku', rating='stars', for_=for_, model=model) | kw)
+        return capsys.readouterr()
+    return call, tmp_path/'cache', file
 
-def test_no_pickle_is_run(tmp_path):
+def items(out): return re.findall(r'  (A-\d+)\b', '\n'.join(o.split('  +')[0] for o in out.splitlines()))
+
+@pytest.mark.parametrize('model', list(cli_models))
+def test_the_command_and_the_library_give_the_same_list(shop, model):
+    "Whatever ranks; from memory, and from the cache, where NumPy alone scores"
+    from collab_lesson import cli
+    call, folder, file = shop
+    first, again = call(model=model), call(model=model)
+    assert first.out==again.out and again.err==''
+    trained, r, about = cli._fit_recommender(model, cli._source(str(file), user='uid', item='sku', rating='stars'))
+    want = library_recommend(trained, r, 'u7', 10)
+    (kept,) = folder.glob(f'*-{model}-*')
+    loaded, data = load(kept)
+    assert library_recommend(loaded, data, 'u7', 10)['item'].tolist()==want['item'].tolist(), 'the folder is what `save` writes'
+    assert cli._restore(kept).about['quick']==(model!='BayesianMF'), 'NumPy alone'
+    score = cli._scores(cli._restore(kept), [r.user_names.find(['u7'])[0]], [1.])
+    got = [o.split()[2] for o in first.out.splitlines() if re.match(r' *\d+ ', o)]
+    assert np.allclose(sorted(score[r.item_names.find(got)], reverse=True), want['score'], atol=1e-3), (got, want)
+    assert set(got).isdisjoint(r.item_names[i] for i in r.seen(r.user_names.find(['u7'])[0]))
+
+def test_the_cache_is_keyed_by_contents_columns_and_model(shop):
+    call, folder, file = shop
+    first, text = call().out, file.read_text()
+    os.utime(file, (1, 1))
+    assert call()==(first, ''), 'it was only touched'
+    copy = file.with_name('other name.csv')
+    copy.write_text(text)
+    assert call(ratings=copy)==(first, ''), 'the same contents'
+    assert 'training' in call(rating='timestamp').err, 'another column'
+    file.write_text(text + 'u7,A-1,1,0\n')
+    assert 'training' in call().err, 'other contents under the same name'
+    file.write_text(text)
+    assert call()==(first, '')
+    assert len([*folder.iterdir()])==3
+
+def test_likes_by_id_and_every_row_counts_one(shop):
+    call, *_ = shop
+    assert 'For somebody who likes A-3:' in call(for_=None, like='A-3', model='EASE').out
+    assert 'For user u7' in call(rating='none', model='ItemCosine').out
+
+def test_where_ease_would_be_too_large(shop, monkeypatch):
+    "The default falls back to the predicted ratings and says so; who asks for EASE gets one line"
+    from functools import partial
+    from collab_lesson import ranking
+    call, *_ = shop
+    monkeypatch.setattr(ranking, 'EASE', partial(ranking.EASE, max_rows=10))
+    out, err = call(model=None)
+    assert 'EASE would need a matrix of 20 by 20 items' in err and 'because' not in out and len(items(out))>5
+    with pytest.raises(ValueError, match='max_rows=10 forbids'): call(model='EASE')
+
+def test_repeats_and_bad_lines_are_told_once(shop):
+    call, _, file = shop
+    file.write_text(file.read_text() + 'u7,A-1,1,0\nu7,A-1,2,0\nu7,A-2,what,0\n')
+    err = call(model=None).err.splitlines()
+    assert len([o for o in err if 'repeat a pair' in o])==1 and len([o for o in err if 'left out' in o])==1 and len(err)==4, err
+
+
+# the cache, and its damage
+
+@pytest.mark.parametrize('name', ['command.json', 'settings.json', 'model.safetensors', 'ratings.safetensors'])
+@pytest.mark.parametrize('damage', ['truncated', 'empty', 'flipped', 'missing', 'folder', 'swapped'])
+def test_a_damaged_file_is_noticed_and_made_again(shop, name, damage):
+    call, folder, file = shop
+    first = call().out
+    (kept,) = folder.iterdir()
+    f = kept/name
+    good = f.read_bytes()
+    if damage=='missing' or damage=='folder': f.unlink()
+    if damage=='folder': f.mkdir()
+    elif damage!='missing': f.write_bytes(dict(truncated=good[:-10], empty=b'', flipped=good[:-9]+bytes([good[-9]^1])+good[-8:], swapped=good[::-1])[damage])
+    out, err = call()
+    assert out==first
+    if (name, damage)!=('command.json', 'missing'): assert f'{kept} is damaged' in err.splitlines()[0]
+    assert 'training' in err.splitlines()[-1] and call()==(first, '')
+    assert [*folder.iterdir()]==[kept], 'a temporary folder was left behind'
+
+def test_no_pickle_is_run(shop, tmp_path):
     "A file with a right checksum and a hostile pickle"
-    import hashlib, io
-    from collab_lesson.cli import _unpack
+    import hashlib, pickle
+    call, folder, _ = shop
+    first = call().out
     class Hostile:
         def __reduce__(self): return os.mkdir, (str(tmp_path/'harm'),)
-    buf = io.BytesIO()
-    torch.save(dict(names=Hostile()), buf)
-    with pytest.raises(Exception): _unpack(hashlib.sha256(buf.getvalue()).hexdigest().encode() + b'\n' + buf.getvalue())
-    assert not (tmp_path/'harm').exists()
+    (kept,) = folder.iterdir()
+    (kept/'model.safetensors').write_bytes(pickle.dumps(Hostile()))
+    settings = json.loads((kept/'settings.json').read_text())
+    settings['sha256']['model'] = hashlib.sha256((kept/'model.safetensors').read_bytes()).hexdigest()
+    (kept/'settings.json').write_text(json.dumps(settings))
+    about = json.loads(json.loads((kept/'command.json').read_text())['about'])
+    text = json.dumps(about | dict(settings=hashlib.sha256((kept/'settings.json').read_bytes()).hexdigest()))
+    (kept/'command.json').write_text(json.dumps(dict(sha256=hashlib.sha256(text.encode()).hexdigest(), about=text)))
+    assert call().out==first and not (tmp_path/'harm').exists()
 
-# Training is replaced by a small stand-in, so that each case costs milliseconds
-@pytest.fixture
-def quick(monkeypatch, tmp_path):
+def test_a_model_that_may_not_be_read_is_not_damaged(shop, monkeypatch):
+    "Another person's, mode 600, in a shared cache"
+    call, folder, _ = shop
+    first, read = call().out, Path.read_bytes
+    def refuse(self):
+        if 'cache' in self.parts: raise PermissionError(13, 'Permission denied', str(self))
+        return read(self)
+    before = {o: o.stat().st_mtime_ns for o in folder.rglob('*')}
+    monkeypatch.setattr(Path, 'read_bytes', refuse)
+    out, err = call()
+    assert out==first and 'damaged' not in err and 'may not be read' in err.splitlines()[0] and 'it is not kept' in err.splitlines()[1]
+    assert {o: o.stat().st_mtime_ns for o in folder.rglob('*')}==before, "another person's file was touched"
+
+def test_no_home(shop, monkeypatch):
+    "No HOME and no entry in the password file: one line, and an answer"
     from collab_lesson import cli
-    trained = []
-    def fit():
-        trained.append(1)
-        rng = torch.Generator().manual_seed(0)
-        t = {f'{o}.weight': torch.randn(n, k, generator=rng) for o,n,k in [('user_factors',3,2), ('movie_factors',5,2), ('user_bias',3,1), ('movie_bias',5,1)]}
-        names = dict(version=__version__, data='0'*64, users=[0,7,9], titles=['', *'ABCD'])
-        return names, t | dict(stars=torch.tensor([[0]*5, [0,5,0,0,0], [0,4,5,3,1]], dtype=torch.uint8), B=torch.rand(5, 5, generator=rng).fill_diagonal_(0))
-    monkeypatch.setattr(cli, '_fit_recommender', fit)
-    monkeypatch.setattr(cli, '_cache_folder', lambda: tmp_path/'cache')
-    return cli, trained, tmp_path/'cache'
-
-@pytest.mark.parametrize('damage', ['truncated', 'empty', 'flipped', 'folder'])
-def test_a_damaged_file_is_rebuilt(quick, capsys, damage):
-    cli, trained, folder = quick
-    cli.recommend(user=7)
-    (file,) = folder.iterdir()
-    first, good = capsys.readouterr().out, file.read_bytes()
-    if damage=='folder': file.unlink(); file.mkdir()
-    else: file.write_bytes(dict(truncated=good[:-10], empty=b'', flipped=good[:200]+b'?'+good[201:])[damage])
-    cli.recommend(user=7)
-    out, err = capsys.readouterr()
-    assert out==first and len(trained)==2
-    assert f'{file} is damaged' in err.splitlines()[0]
-    if damage=='folder': assert len(err.splitlines())==2 and 'could not be kept' in err # it is not ours to delete
-    else:
-        assert len(err.splitlines())==1 and file.read_bytes()[:64]==good[:64]
-        cli.recommend(user=7)
-        assert capsys.readouterr()==(first, '') and len(trained)==2
-    assert [*folder.iterdir()]==[file], 'a temporary file was left behind'
+    call, folder, _ = shop
+    def nobody(): raise RuntimeError('Could not determine home directory.')
+    first = call().out
+    monkeypatch.setattr(cli, '_cache_folder', nobody)
+    out, err = call()
+    assert out==first and len(err.splitlines())==1 and 'there is no home folder' in err
 
 @pytest.mark.skipif(os.name=='nt' or os.geteuid()==0, reason='the superuser may write anywhere')
-def test_a_cache_that_cannot_be_written(quick, capsys):
-    cli, trained, folder = quick
+def test_a_cache_that_cannot_be_written(shop):
+    call, folder, _ = shop
     folder.mkdir(mode=0o500)
-    cli.recommend(user=7)
-    out, err = capsys.readouterr()
-    assert 'For person 7' in out and 'could not be kept' in err
+    out, err = call()
+    assert 'For user u7' in out and 'could not be kept' in err
 
-def test_a_cache_below_a_file(quick, capsys):
-    "The folder cannot even be made"
-    cli, trained, folder = quick
-    folder.write_text('not a folder')
-    cli.recommend(user=7)
-    out, err = capsys.readouterr()
-    assert 'For person 7' in out and 'could not be kept' in err.splitlines()[-1] and len(err.splitlines())==2
+@pytest.mark.parametrize('where', ['the folder', 'the model'])
+def test_a_file_stands_where_a_folder_should_go(shop, where):
+    call, folder, _ = shop
+    if where=='the folder': folder.write_text('not a folder')
+    else:
+        call()
+        (kept,) = folder.iterdir()
+        for o in kept.iterdir(): o.unlink()
+        kept.rmdir()
+        kept.write_text('not a folder')
+    out, err = call()
+    assert 'For user u7' in out and 'could not be kept' in err.splitlines()[-1] and len(err.splitlines())==2
 
-def test_nothing_is_left_behind_by_ctrl_c(quick, monkeypatch):
-    cli, trained, folder = quick
+def test_a_full_disk_costs_the_cache_not_the_answer(shop, monkeypatch):
+    from collab_lesson import cli
+    call, folder, _ = shop
+    def full(*args): raise OSError(28, 'No space left on device')
+    monkeypatch.setattr(cli, '_store', full)
+    out, err = call()
+    assert 'For user u7' in out and 'could not be kept' in err and [*folder.iterdir()]==[]
+
+def test_nothing_is_left_behind_by_ctrl_c(shop, monkeypatch):
+    from collab_lesson import cli
+    call, folder, _ = shop
     def stop(*args): raise KeyboardInterrupt
     monkeypatch.setattr(cli.os, 'replace', stop)
-    with pytest.raises(KeyboardInterrupt): cli.recommend(user=7)
+    with pytest.raises(KeyboardInterrupt): call()
     assert [*folder.iterdir()]==[]
 
-def test_a_user_with_nothing_left(quick):
-    cli, *_ = quick
-    with pytest.raises(ValueError, match='person 9, who has rated 4 films: .*nothing is left'): cli.recommend(user=9)
+def test_what_a_killed_process_left_is_swept(shop):
+    call, folder, _ = shop
+    for name,age in [('.recommend-old', 7200), ('.recommend-new', 0)]:
+        (folder/name/'new').mkdir(parents=True)
+        os.utime(folder/name, (time.time()-age,)*2)
+    call()
+    assert not (folder/'.recommend-old').exists() and (folder/'.recommend-new').exists()
+
+def test_a_user_with_nothing_left(shop):
+    call, _, file = shop
+    file.write_text('uid,sku,stars\n' + ''.join(f'u{u},A-{i},{(u+i)%5+1}\n' for u in range(9) for i in range(1, 9) if u!=3 or i<5))
+    assert len(items(call('u3').out))==4
+    with pytest.raises(ValueError, match='user u4, who has rated 8 items: .*nothing is left'): call('u4')
 
 def test_without_data(monkeypatch, tmp_path, capsys):
     "No cache and no ratings to be had: exit code 1, as for the other commands, and no file"
-    from collab_lesson import cli, data
+    from collab_lesson import cli, movielens
     def refuse(*args, **kwargs): raise FileNotFoundError('MovieLens 100K is not to be had')
-    monkeypatch.setattr(data, 'load_ratings', refuse)
+    monkeypatch.setattr(movielens, 'load_ratings', refuse)
     monkeypatch.setattr(cli, '_cache_folder', lambda: tmp_path/'cache')
     monkeypatch.setattr(sys, 'argv', ['collab_lesson', 'recommend', '--user', '196'])
     with pytest.raises(SystemExit) as e: cli.main()
-    assert e.value.code=='collab_lesson: MovieLens 100K is not to be had' and not (tmp_path/'cache').exists()
+    assert e.value.code==1 and capsys.readouterr().err=='collab_lesson: MovieLens 100K is not to be had\n' and not (tmp_path/'cache').exists()
 
 
 # the metrics and EASE
