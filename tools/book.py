@@ -100,10 +100,7 @@ def to_markdown(path):
 
 def readme():
     "README.md from index.ipynb"
-    if quarto:
-        subprocess.run(['nbdev_readme'], check=True)
-        md = (root/'README.md').read_text(encoding='utf-8')
-    else: md = to_markdown(nbs/cfg['readme_nb'])
+    md = to_markdown(nbs/cfg['readme_nb'])
     md = re.sub(r'(\]\(|href=")(?:\d\d_)?(\w+)\.(?:ipynb|html)(?=[#)"])', rf'\1{site}/\2.html', md)
     md = re.sub(r'(\]\(|src=")(\w+\.(?:svg|png))', rf'\1{cfg["nbs_path"]}/\2', md)
     md = re.sub(r'\n{3,}', '\n\n', md).strip() + '\n\n'
@@ -128,7 +125,7 @@ made = out/'.made-from'  # a hash of everything that the site is made from
 def fingerprint():
     files = [o for folder in (nbs, root/cfg['lib_path'], root/'tools') for o in folder.rglob('*') if o.is_file() and o.name != 'nbdev.yml']
     files = sorted(o for o in files if '__pycache__' not in o.parts and '.ipynb_checkpoints' not in o.parts)
-    h = hashlib.sha256(f'{bool(quarto)}'.encode())
+    h = hashlib.sha256()
     for o in [root/'settings.ini', root/'_quarto.yml', *files]: h.update(o.name.encode() + o.read_bytes())
     return h.hexdigest()
 
@@ -162,9 +159,11 @@ def smalldocs(src):
         f.write_text(re_chapter.sub(r'\1.ipynb', text), encoding='utf-8')
         f.rename(src/re_chapter.sub(r'\1.ipynb', f.name))
     toc = yaml.safe_load((src/'_quarto.yml').read_text(encoding='utf-8'))
-    for part,key in [('website', 'reader-mode'), ('html', 'html-math-method'), ('html', 'respect-user-color-scheme')]:  # pages.py does these for smalldocs
-        (toc['format']['html'] if part == 'html' else toc[part]).pop(key)
-    toc['website']['llms-txt'] = True  # Quarto refuses a key that it does not know, and knows this one from 1.9 on; pages.py writes the file
+    toc['website'].pop('reader-mode')
+    page = toc['format']['html']
+    for o in ('html-math-method', 'html-table-processing', 'respect-user-color-scheme', 'highlight-style', 'language', 'tabsets',
+              'citations-hover', 'footnotes-hover', 'crossrefs-hover', 'code-annotations'): page.pop(o)
+    page['theme'] = dict(light='default', dark='default')  # Bootstrap as it is: smalldocs compiles no Sass, and styles.css sets the colors
     (src/'_quarto.yml').write_text(yaml.safe_dump(toc, sort_keys=False, allow_unicode=True), encoding='utf-8')
     subprocess.run(['smalldocs', 'render', str(src)], check=True)
 
