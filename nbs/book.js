@@ -97,7 +97,7 @@
       label(o)
       o.classList.replace('tight', 'folded')
     })
-    all('main math[display=block]:not(.broken-line math)').forEach(breakLine)
+    all('main math:not(.broken-line math)').forEach(breakLine)
     all('main pre, main .cell-output-display, main .cell-output, main .math.display, main p:has(> math[display=block]), main table, .sidebar').forEach(o => {
       if (o.scrollWidth > o.clientWidth + 1 || (o.matches('.sidebar') && o.scrollHeight > o.clientHeight + 1)) o.tabIndex = 0
       else if (!o.matches('.sidebar')) o.removeAttribute('tabindex')
@@ -109,10 +109,14 @@
   addEventListener('beforeprint', () => { shut = all('details:not([open])'); shut.forEach(o => { o.open = true }); all('img[loading=lazy]').forEach(o => { o.loading = 'eager' }) })
   addEventListener('afterprint', () => { shut.forEach(o => { o.open = false }); shut = [] })
 
-  // Quarto makes its search box when the page is there, and gives it no name
-  const name = () => all('#quarto-search input:not([aria-label])').forEach(o => o.setAttribute('aria-label', 'Search'))
-  addEventListener('load', () => { name(); all('#quarto-search button:not([aria-label])').forEach(o => o.setAttribute('aria-label', o.title || 'Search')) })
-  addEventListener('focusin', name)
+  // Quarto makes its search box when the page is there, makes another where it gets narrow, and gives neither a name
+  const search = document.getElementById('quarto-search')
+  const name = () => all('input, button, [role=combobox]', search).forEach(o => {
+    if (o.getAttribute('aria-label')) return
+    o.removeAttribute('aria-labelledby')
+    o.setAttribute('aria-label', o.type === 'reset' ? 'Clear' : 'Search')
+  })
+  if (search) { name(); new MutationObserver(name).observe(search, {childList: true, subtree: true}) }
 
   const reader = document.querySelector('.book-reader')
   if (reader) {

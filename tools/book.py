@@ -179,7 +179,8 @@ def book():
     print(f"wrote {path.with_suffix('.epub').relative_to(root)}")
 
 def server(port=0):
-    "A server of the site as GitHub Pages would serve it: under the same path, and with the 404 page"
+    "A server of the site as GitHub Pages would serve it: under the same path, compressed, and with the 404 page"
+    import gzip, io
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
     base = cfg['doc_baseurl']
     class Handler(SimpleHTTPRequestHandler):
@@ -189,6 +190,14 @@ def server(port=0):
                 self.send_response(302); self.send_header('Location', f'{base}/'); self.end_headers()
             else: super().do_GET()
         def translate_path(self, path): return super().translate_path(path[len(base):] if path.startswith(f'{base}/') else '/no such page')
+        def send_head(self):
+            path = Path(self.translate_path(self.path))
+            if path.is_dir() and self.path.split('?')[0].endswith('/'): path = path/'index.html'
+            if 'gzip' not in self.headers.get('Accept-Encoding', '') or path.suffix not in ('.html', '.css', '.js', '.json', '.svg') or not path.is_file(): return super().send_head()
+            body = gzip.compress(path.read_bytes(), 6)
+            self.send_response(200); self.send_header('Content-Type', self.guess_type(path)); self.send_header('Content-Encoding', 'gzip')
+            self.send_header('Content-Length', str(len(body))); self.end_headers()
+            return io.BytesIO(body)
         def send_error(self, code, message=None, explain=None):
             body = (out/'404.html').read_bytes()
             self.send_response(code); self.send_header('Content-Type', 'text/html'); self.send_header('Content-Length', str(len(body))); self.end_headers()

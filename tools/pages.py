@@ -166,7 +166,8 @@ def _html(s):
 def _badge_line(s):
     "The line under a title, on the site: the notebook is here, and two depths to read the page in (book.js)"
     s = re.sub(r'\[([^]]*)\]\((https://raw\.githubusercontent\.com/[^)]*/\d\d_\w+\.ipynb)\)', r'<a href="\2">\1</a>', s)
-    s = re.sub(r'\*([^*]+)\*', r'<em>\1</em>', s).replace('<img ', '<img width="117" height="20" ')
+    s = re.sub(r'\*([^*]+)\*', r'<em>\1</em>', s)
+    s = re.sub(r'<a (href="[^"]*")><img [^>]*alt="([^"]*)"[^>]*></a>', r'<a class="colab" \1>\2</a>', s)
     depths = ''.join(f'<button type="button" data-depth="{o.lower()}" title="{why}">{o}</button>'
                      for o,why in [('Story', 'Text, results, and the code that tells the story'), ('Code', 'Imports, tests and cards of exported names, too')])
     return _html(f'<p class="badge-line">{s} <span class="depth" role="group" aria-label="How much to show">{depths}</span></p>')
@@ -276,6 +277,11 @@ def _accessible(s):
     s = s.replace('<nav class="page-navigation"', '<nav aria-label="Previous and next" class="page-navigation"')
     return s
 
+def _lighter(s):
+    "Without what no page uses: the icon fonts (styles.css draws the icons), notes on hover, and colors of code (styles.css has those of either builder)"
+    s = re.sub(r'<link\b[^>]*/(?:bootstrap-icons[\w./-]*|tippy)\.css"[^>]*>\n?|<script\b[^>]*/tippy[\w.]*\.js"[^>]*></script>\n?', '', s)
+    return re.sub(r'(<link\b[^>]*href=")[^"]*/quarto-syntax-highlighting[^"]*"', r'\1data:text/css,"', s)
+
 def _plain(m): return m[1] + re.sub(r'[`*]', '', m[2]) + m[3]
 
 def finish(out, nbs, cfg):
@@ -286,7 +292,7 @@ def finish(out, nbs, cfg):
     for path in sorted(out.glob('*.html')):
         s = path.read_text(encoding='utf-8')
         if 'smalldocs' in s[:400]: s = _from_smalldocs(s, path.name, sources, cfg)
-        s = _accessible(_figures(s, out, path.stem))
+        s = _lighter(_accessible(_figures(s, out, path.stem)))
         s = re.sub(r'(<meta (?:name|property)="(?:og:|twitter:)?description" content=")([^"]*)(")', _plain, s)
         s = re.sub(r'href="https://raw\.githubusercontent\.com/[^"]*/(\d\d_\w+\.ipynb)"', r'download href="notebooks/\1"', s)
         if path.name == '404.html': s = re.sub(r'(href|src)="(?![a-z]+:|/|#|")(?:\./)?', rf'\1="{cfg["doc_baseurl"]}/', s)
