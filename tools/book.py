@@ -11,6 +11,7 @@ nbs = root/cfg['nbs_path']
 site = cfg['doc_host'] + cfg['doc_baseurl']
 re_chapter = re.compile(r'(?<![\w/])\d\d_(\w+)\.ipynb')  # 07_bias.ipynb in a link of the book, not in a URL of another site
 quarto = shutil.which('quarto')
+chromium = os.environ.get('CHROMIUM') or next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
 
 
 def directives(cell):
@@ -159,7 +160,6 @@ def smalldocs(src):
         f.write_text(re_chapter.sub(r'\1.ipynb', text), encoding='utf-8')
         f.rename(src/re_chapter.sub(r'\1.ipynb', f.name))
     toc = yaml.safe_load((src/'_quarto.yml').read_text(encoding='utf-8'))
-    toc['website'].pop('reader-mode')
     page = toc['format']['html']
     for o in ('html-math-method', 'html-table-processing', 'respect-user-color-scheme', 'highlight-style', 'language', 'tabsets',
               'citations-hover', 'footnotes-hover', 'crossrefs-hover', 'code-annotations'): page.pop(o)
@@ -168,15 +168,26 @@ def smalldocs(src):
     subprocess.run(['smalldocs', 'render', str(src)], check=True)
 
 def book():
-    "One file with everything inside and, where Quarto is, an EPUB"
+    "One file with everything inside; where Chromium is, a PDF of it; where Quarto is, whose Pandoc writes it, an EPUB"
     docs('--if-changed')
     path = pages.one_file(out, cfg)
     print(f'wrote {path.relative_to(root)}, {path.stat().st_size/1e6:.1f} MB')
+    if chromium: pdf(path)
+    else: print('No PDF: that takes Chromium on the PATH, or in the environment variable CHROMIUM.')
     if not quarto: return print('No EPUB: that takes Quarto, whose Pandoc writes it.')
-    subprocess.run(['quarto', 'pandoc', '--from', 'html', '--to', 'epub3', '--toc', '--metadata', f"title={cfg['title']}", '--metadata', f"author={cfg['author']}",
+    subprocess.run(['quarto', 'pandoc', '--from', 'html', '--to', 'epub3', '--mathml', '--toc', '--metadata', f"title={cfg['title']}", '--metadata', f"author={cfg['author']}",
                     '--metadata', 'lang=en', '--epub-cover-image', str(out/'card.png'), '--output', str(path.with_suffix('.epub'))],
                    input=pages.for_epub(path.read_text(encoding='utf-8')), text=True, check=True)
     print(f"wrote {path.with_suffix('.epub').relative_to(root)}")
+
+def pdf(path):
+    "Print a page to a PDF beside it, as a browser does: page numbers and margins are in styles.css, the outline is made of the headings"
+    to = path.with_suffix('.pdf')
+    with tempfile.TemporaryDirectory() as profile:
+        subprocess.run([chromium, '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+                        '--disable-component-update', '--disable-sync', f'--user-data-dir={profile}', '--generate-pdf-document-outline', '--no-pdf-header-footer',
+                        f'--print-to-pdf={to}', path.resolve().as_uri()], check=True, capture_output=True, timeout=300)
+    print(f'wrote {to.relative_to(root)}, {to.stat().st_size/1e6:.1f} MB')
 
 def server(port=0):
     "A server of the site as GitHub Pages would serve it: under the same path, compressed, and with the 404 page"

@@ -64,18 +64,34 @@ def glossary(path):
 
 _skip = r'```.*?```|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]*\$|!?\[[^\]]*\]\([^)]*\)|<summary>.*?</summary>|<a\b.*?</a>|<[^>]*>|https?://\S+|^\#.*?$|^[ ]{4}.*?$'
 
+# A spelling is not a sense. In these phrases a term of the glossary means something else and is not linked ...
+other_senses = [
+    r'(?:mixed|double|single|half|full|machine|numerical|floating[- ]point)[- ]precision', r'is a precision|precision (?:matri\w+|parameters?)',  # of numbers, of a Gaussian
+    r'(?:Cholesky|QR|LU) factorizations?|factorization machines?',
+    r'layers?[’\']s? bias(?:es)?|bias(?:es)? of (?:ordinary|linear|its|the) layers?|(?:inductive|selection|popularity|exposure|position|sampling|statistical) bias(?:es)?',
+    r'batch norm\w*|batch(?:es)? of small Gaussians|BatchNorm\w*',
+    r'[“"]?sparse[”"]? (?:gradients?|optimizers?|blocks?|embeddings?)',
+    r'prior (?:to|work|art|knowledge)', r'held out (?:a|the|his|her|their) hands?', r'loss(?:es)? of (?:precision|accuracy|information|generality)',
+]
+# ... and these terms mean what the glossary says only, or everywhere but, on these pages.
+only_on = {'precision': {'ranking', 'evaluation', 'neighbors', 'two_towers', 'sequences', 'comparison', 'scale'}}
+not_on = {'long-tail': {'interpretation'}}
+
 def link_terms(text, terms, seen, page=''):
-    "Link the first use of each term on a page to the glossary. Code, math, headings and links stay as they are."
+    "Link the first use of each term on a page to the glossary, in the glossary's sense. Code, math, headings, links and lists of references stay as they are."
     if not terms: return text
+    text, heading, references = text.partition('## References')
+    if heading and (not text or text.endswith('\n')): return link_terms(text, terms, seen, page) + heading + references
+    text += heading + references
     any_term = '|'.join(sorted(map(re.escape, terms), key=len, reverse=True)).replace(r'\ ', r'[\s-]').replace(r'\-', r'[\s-]?')
     def one(m):
         if not m['term']: return m[0]
         key = re.sub(r'[\s-]+', ' ', m['term'].lower())
         anchor,first = terms.get(key) or terms.get(key.replace(' ', '-')) or next(v for k,v in terms.items() if re.sub(r'[\s-]', '', k) == re.sub(r'[\s-]', '', key))
-        if anchor in seen: return m[0]
+        if anchor in seen or page not in only_on.get(anchor, {page}) or page in not_on.get(anchor, ()): return m[0]
         seen.add(anchor)
         return f'[{m["term"]}](glossary.ipynb#{anchor}){{.term title="{first}"}}'
-    return re.sub(rf'(?P<skip>{_skip})|(?<![\w-])(?P<term>{any_term})(?![\w-])', one, text, flags=re.M|re.S|re.I)
+    return re.sub(rf'(?P<skip>{_skip}|{"|".join(other_senses)})|(?<![\w-])(?P<term>{any_term})(?![\w-])', one, text, flags=re.M|re.S|re.I)
 
 def bibliography(path):
     "[{key, author, title, year, where, doi, eprint}] of references.bib, sorted by author"
@@ -292,7 +308,7 @@ def finish(out, nbs, cfg):
     for path in sorted(out.glob('*.html')):
         s = path.read_text(encoding='utf-8')
         if 'smalldocs' in s[:400]: s = _from_smalldocs(s, path.name, sources, cfg)
-        s = _lighter(_accessible(_figures(s, out, path.stem)))
+        s = _lighter(_reader_button(_accessible(_figures(s, out, path.stem))))
         s = re.sub(r'(<meta (?:name|property)="(?:og:|twitter:)?description" content=")([^"]*)(")', _plain, s)
         s = re.sub(r'href="https://raw\.githubusercontent\.com/[^"]*/(\d\d_\w+\.ipynb)"', r'download href="notebooks/\1"', s)
         if path.name == '404.html': s = re.sub(r'(href|src)="(?![a-z]+:|/|#|")(?:\./)?', rf'\1="{cfg["doc_baseurl"]}/', s)
@@ -301,12 +317,17 @@ def finish(out, nbs, cfg):
     (out/'llms.txt').write_text(llms_txt(out, cfg), encoding='utf-8')
 
 def _from_smalldocs(s, page, sources, cfg):
-    "What Quarto does by itself: formulas, links to the source under its own name, a reader mode"
+    "What Quarto does by itself: formulas, and links to the source under its own name"
     s = re.sub(r'<(?:link|script)[^>]*/katex@[^>]*>(?:</script>)?', '', _mathml(s, page))
     s = re.sub(rf'(/{cfg["branch"]}/(?:{cfg["nbs_path"]}/)?)(\w+)\.ipynb(?=" class="toc-action)',
                lambda m: f'/{cfg["branch"]}/{cfg["nbs_path"]}/{sources.get(m[2], m[2] + ".ipynb")}', s)
-    button = '<li class="nav-item compact"><a class="nav-link book-reader" role="button" tabindex="0" aria-pressed="false" title="Reader mode: only the text"><i class="bi bi-book" aria-hidden="true"></i></a></li>'
-    return re.sub(r'(<li class="nav-item compact"><a class="quarto-color-scheme-toggle)', button + r'\1', s, count=1)
+    return s
+
+def _reader_button(s):
+    "Beside the switch of colors, one that leaves only the text (book.js). Quarto's own only fades the chapter list, which can still be clicked."
+    button = '<a class="{} book-reader" role="button" tabindex="0" aria-pressed="false" title="Reader mode: only the text"><i class="bi bi-book" aria-hidden="true"></i></a>'
+    if 'smalldocs' in s[:400]: return re.sub(r'(?=<li class="nav-item compact"><a class="quarto-color-scheme-toggle)', f'<li class="nav-item compact">{button.format("nav-link")}</li>', s, count=1)
+    return re.sub(r'(?=<a [^>]*class="quarto-color-scheme-toggle quarto-navigation-tool)', button.format('quarto-navigation-tool px-1'), s, count=1)
 
 def _search(path):
     "A search finds a chapter, and not the paper that it cites: lists of references are left out"
@@ -360,7 +381,7 @@ def one_file(out, cfg):
 <nav id="contents" aria-label="Contents">{contents}</nav>
 <main>
 {chr(10).join(body(p, s) for p,s in pages.items())}
-</main></body></html>
+</main><script>{(out/'book.js').read_text(encoding='utf-8')}</script></body></html>
 ''', encoding='utf-8')
     return out/'book.html'
 
@@ -368,6 +389,8 @@ def for_epub(book):
     "The one-file book as Pandoc wants it for an EPUB: headings outside of boxes, so that each chapter is a file, and no scripts"
     s = re.search(r'<main>(.*)</main>', book, re.S)[1]
     s = re.sub(r'<script\b.*?</script>|<style\b.*?</style>|<!--.*?-->', '', s, flags=re.S)
+    s = re.sub(r'(<img\b[^>]*?) width="[^"]*" height="[^"]*"', r'\1', s)  # a reader's page is narrower, and keeps what these say
+    s = re.sub(r'<span class="depth".*?</span>|<a class="skip".*?</a>', '', s, flags=re.S)
     s = re.sub(r'<article id="([^"]+)">(.*?)<h1 class="title">', r'\2<h1 id="\1">', s, flags=re.S)
     s = re.sub(r'<section\b[^>]*\bid="([^"]+)"[^>]*>\s*<(h\d)\b[^>]*>', r'<\2 id="\1">', s)
     s = re.sub(r'<(?:section|div)\b[^>]*\bid="([^"]+)"[^>]*>', r'<p><span id="\1"></span></p>', s)
