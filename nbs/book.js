@@ -118,6 +118,11 @@
   })
   if (search) { name(); new MutationObserver(name).observe(search, {childList: true, subtree: true}) }
 
+  all('.book-search').forEach(o => o.addEventListener('click', () => {
+    const box = search && (search.querySelector('button.aa-DetachedSearchButton') || search.querySelector('input'))
+    if (box) { box.focus(); box.click() }
+  }))
+
   const reader = document.querySelector('.book-reader')
   if (reader) {
     const set = on => { root.classList.toggle('reader', on); reader.setAttribute('aria-pressed', on) }
@@ -128,7 +133,7 @@
   }
 
   fit()
-  const idle = window.requestIdleCallback || (f => setTimeout(f, 50))
+  const idle = f => window.requestIdleCallback ? requestIdleCallback(f, {timeout: 200}) : setTimeout(f, 50)
   addEventListener('load', () => { fit(); if (location.hash) reveal() })
   addEventListener('resize', () => idle(fit))
   addEventListener('toggle', () => idle(fit), true)

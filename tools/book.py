@@ -186,7 +186,7 @@ def pdf(path):
     with tempfile.TemporaryDirectory() as profile:
         subprocess.run([chromium, '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
                         '--disable-component-update', '--disable-sync', f'--user-data-dir={profile}', '--generate-pdf-document-outline', '--no-pdf-header-footer',
-                        f'--print-to-pdf={to}', path.resolve().as_uri()], check=True, capture_output=True, timeout=300)
+                        f'--print-to-pdf={to}', path.resolve().as_uri()], check=True, capture_output=True, timeout=900)
     print(f'wrote {to.relative_to(root)}, {to.stat().st_size/1e6:.1f} MB')
 
 def server(port=0):
