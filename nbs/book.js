@@ -88,7 +88,7 @@
     if (n > 4) { o.style.textIndent = `-${n}ch`; o.style.paddingLeft = `${n}ch` }
   })
   const fit = () => {
-    all('main table:not(.cl-w table)').forEach(o => {
+    all('main table:not(.cl-w table, .map table)').forEach(o => {
       o.classList.remove('tight', 'folded')
       if (!o.offsetWidth || !tooWide(o)) return
       o.classList.add('tight')
@@ -130,6 +130,66 @@
     try { on = localStorage.getItem('book-reader') === 'true' } catch (e) { /* a private window */ }
     set(on)
     reader.addEventListener('click', e => { e.preventDefault(); set(on = !on); remember('book-reader', on) })
+  }
+
+  // The picture of the first page, live: two numbers for each person and each film (those of tools/card.py). A person's are a ridge
+  // regression on their stars with the films held still (chapter 13), so a changed star moves them by (M'M + .3 I)^-1 M' (new - old).
+  const picture = document.querySelector('main img[src$="table.png"]')
+  if (picture) {
+    const mean = 3.1, stars = [[0,4,2,1,0,0,0,4,0],[5,5,0,1,0,0,0,5,1],[0,0,0,3,0,0,0,0,2],[0,3,0,0,2,1,0,0,0],[0,2,0,3,5,0,1,0,0],[0,3,1,0,0,5,0,0,0]]
+    const scale = rows => rows.map(o => o.map(v => 1.5 * v))
+    const people = scale([[.9,-.2],[.7,.6],[-.3,.9],[-.8,.3],[.1,-.9],[.6,-.7]])
+    const films = scale([[.9,.1],[.5,.8],[-.6,.7],[-.9,-.2],[.3,-.9],[.8,-.5],[-.2,.9],[.6,.4],[-.7,-.6]])
+    let ask = [2, 4]
+    const make = (tag, attributes, text = '') => { const o = document.createElement(tag); for (const k in attributes) o.setAttribute(k, attributes[k]); o.textContent = text; return o }
+    const at = (row, column) => `grid-area: ${row} / ${column}`
+    const hero = make('div', {class: 'hero', role: 'group', 'aria-label': 'A table of ratings, mostly blank, as the product of two thin ones'})
+    const grid = make('div', {class: 'hero-grid'}), says = make('div', {class: 'hero-says'})
+    const number = v => (v < 0 ? '−' : '') + Math.abs(v).toFixed(2)
+    grid.append(make('span', {class: 'hero-label', style: 'grid-area: 1 / 1 / 3 / 4'}, 'films'), make('span', {class: 'hero-label', style: 'grid-area: 3 / 1 / 4 / 4'}, 'people'))
+    const factor = (row, column) => { const o = make('i', {style: at(row, column)}); grid.append(o); return o }
+    const top = films.map((_, m) => [0, 1].map(k => factor(k + 1, m + 4))), left = people.map((_, u) => [0, 1].map(k => factor(u + 4, k + 1)))
+    const cells = stars.map((row, u) => row.map((r, m) => {
+      const o = make('button', {type: 'button', style: at(u + 4, m + 4)})
+      o.addEventListener('click', () => { if (stars[u][m]) rate(u, m, stars[u][m] % 5 + 1); else ask = [u, m]; show() })
+      grid.append(o)
+      return o
+    }))
+    const rate = (u, m, r) => {
+      const change = r - stars[u][m]
+      stars[u][m] = r
+      let a = .3, b = 0, d = .3
+      stars[u].forEach((s, i) => { if (s) { const [x, y] = films[i]; a += x * x; b += x * y; d += y * y } })
+      const [x, y] = films[m], det = a * d - b * b
+      people[u][0] += change * (d * x - b * y) / det
+      people[u][1] += change * (a * y - b * x) / det
+    }
+    const answer = make('output', {'aria-live': 'polite'}), sum = make('p', {class: 'hero-sum'})
+    const start = make('a', {class: 'start', href: document.querySelector('#quarto-sidebar a[href$="data.html"], #contents a[href="#data"]')?.getAttribute('href') || 'data.html'}, 'Start reading')
+    says.append(make('p', {}, 'A few numbers for each person and each film: multiply, add to the mean.'), answer, sum,
+      make('p', {class: 'hero-hint'}, 'Press a star to change it: that person’s numbers move. Press a blank cell to ask about it.'), start)
+    const tint = (o, v, marked) => {
+      o.style.background = `color-mix(in srgb, ${v > 0 ? '#0072b2' : '#e69f00'} ${Math.round(Math.min(Math.abs(v) / 1.5, 1) * 85)}%, var(--page))`
+      o.title = number(v); o.classList.toggle('marked', marked)
+    }
+    const show = () => {
+      const [u, m] = ask, [p, q] = people[u], [x, y] = films[m], value = mean + p * x + q * y
+      top.forEach((o, i) => o.forEach((e, k) => tint(e, films[i][k], i === m)))
+      left.forEach((o, i) => o.forEach((e, k) => tint(e, people[i][k], i === u)))
+      cells.forEach((row, i) => row.forEach((o, j) => {
+        const r = stars[i][j], asked = i === u && j === m
+        o.textContent = asked ? '?' : r || ''
+        o.className = asked ? 'asked' : r ? 'rated' : ''
+        o.setAttribute('aria-label', `Person ${i + 1}, film ${j + 1}: ${asked ? 'the cell in question' : r ? r + (r > 1 ? ' stars' : ' star') : 'blank'}`)
+      }))
+      answer.textContent = `? ≈ ${Math.min(5, Math.max(1, value)).toFixed(1)} stars`
+      sum.textContent = `${mean} + ${number(p)} × ${number(x)} + ${number(q)} × ${number(y)} = ${number(value)}` + (value < 1 || value > 5 ? ', kept between 1 and 5' : '')
+      hero.dataset.state = JSON.stringify({ask, people, value, stars})
+    }
+    show()
+    hero.append(grid, says)
+    const frame = picture.closest('p') || picture
+    frame.after(hero); frame.classList.add('live')
   }
 
   fit()

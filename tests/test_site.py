@@ -393,6 +393,44 @@ def test_sections_fold_by_keyboard(visit):
     toggle.focus(); page.keyboard.press('Enter')
     page.wait_for_function("o => o.getAttribute('aria-expanded') === 'false'", arg=toggle.element_handle())
 
+def test_the_picture_on_the_first_page_is_live(visit):
+    "A star moves that person's two numbers as a ridge regression says, and the answer is their product with the film's, plus the mean"
+    import numpy as np
+    page = visit('index')
+    assert not page.locator('main img[src$="table.png"]').is_visible()
+    hero = page.locator('.hero')
+    before = json.loads(hero.get_attribute('data-state'))
+    assert '1.1 stars' in hero.locator('output').inner_text() and before['ask'] == [2, 4]
+    hero.get_by_role('button', name='Person 3, film 4: 3 stars').press('Enter')
+    after = json.loads(hero.get_attribute('data-state'))
+    films = 1.5*np.array([[.9, .1], [.5, .8], [-.6, .7], [-.9, -.2], [.3, -.9], [.8, -.5], [-.2, .9], [.6, .4], [-.7, -.6]])
+    rated = np.array(after['stars'][2]) > 0
+    m = films[rated]
+    moved = np.linalg.solve(m.T@m + .3*np.eye(2), m.T@(np.array(after['stars'][2]) - np.array(before['stars'][2]))[rated])
+    assert np.allclose(np.array(after['people'][2]) - before['people'][2], moved) and np.abs(moved).max() > .05
+    assert after['people'][:2] == before['people'][:2] and abs(after['value'] - (3.1 + np.array(after['people'][2])@films[4])) < 1e-9
+    hero.get_by_role('button', name='Person 1, film 1: blank').click()
+    assert json.loads(hero.get_attribute('data-state'))['ask'] == [0, 0]
+    page.get_by_role('link', name='Start reading').click()
+    page.wait_for_url(re.compile('/data.html'))
+
+def test_picture_and_page_agree():
+    "The numbers of the live picture are those of the drawn one"
+    import numpy as np
+    js, card = (book.nbs/'book.js').read_text(encoding='utf-8'), (root/'tools/card.py').read_text(encoding='utf-8')
+    def tables(text): return [np.array(json.loads(re.sub(r'(?<!\d)\.', '0.', re.sub(r'\s', '', o)))) for o in re.findall(r'\[\[[-\d., \[\]]+\]\]', text)]
+    stars, people, films = tables(js)
+    assert [np.array_equal(a, b) for a,b in zip((people, films), tables(card))] == [True, True]
+    known = np.random.default_rng(6).random(stars.shape) < .42
+    known[2, 4] = False
+    assert np.array_equal(stars, np.where(known, np.clip(np.rint(3.1 + 2.25*people@films.T), 1, 5), 0))
+
+def test_scoreboard(site):
+    for p,_,_ in book.pages.scores:
+        s = pages(site)[f'{p[3:-6]}.html']
+        assert s.count('<li class="here"') + s.count('<li class=here') == 1 and len(re.findall(r'<b>[.\d]{5}</b></li>', s)) == len(book.pages.scores), p
+    assert 'class="scores"' not in pages(site)['ranking.html']
+
 def test_demonstration_on_the_first_page(visit):
     page = visit('index')
     before = page.get_by_role('list', name='Recommendations').inner_text()

@@ -164,7 +164,7 @@ def prepare(src, cfg):
             if c.cell_type != 'markdown': continue
             if c.source.startswith('## References'): seen.update(a for a,_ in terms.values())
             c.source = re_link.sub(lambda m: m[0] if m[2] in there else m[1], c.source)
-            if colab in c.source: c.source = _badge_line(c.source)
+            if colab in c.source: c.source = _badge_line(c.source) + _scoreboard(cfg, path.name)
             elif path.stem not in ('index', 'glossary'): c.source = link_terms(c.source, terms, seen, path.stem[3:])
         nb.cells = [o for c in _imports_later(nb.cells) for o in (_shown(c) if c.cell_type == 'code' else [c])]
         nbformat.write(nb, path)
@@ -187,6 +187,25 @@ def _badge_line(s):
     depths = ''.join(f'<button type="button" data-depth="{o.lower()}" title="{why}">{o}</button>'
                      for o,why in [('Story', 'Text, results, and the code that tells the story'), ('Code', 'Imports, tests and cards of exported names, too')])
     return _html(f'<p class="badge-line">{s} <span class="depth" role="group" aria-label="How much to show">{depths}</span></p>')
+
+# Part II, in order: the chapter, its model's name in results/lesson.json, and what the strip calls it
+scores = [('04_dot_product.ipynb', 'DotProduct', 'dot product'), ('06_sigmoid_range.ipynb', 'DotProductWithRange', '+ range'), ('07_bias.ipynb', 'DotProductBias', '+ bias'),
+          ('08_weight_decay.ipynb', 'DotProductBias-wd', '+ weight decay'), ('09_custom_embedding.ipynb', 'DotProductBiasCustom-wd', 'own embedding'),
+          ('05_training.ipynb', 'DotProductBiasCustom-wd-once', '+ every rating once')]
+
+def _scoreboard(cfg, name):
+    "At the head of each chapter of Part II: the validation loss that each model ends with, mean of all seeds, this chapter's lit"
+    path = Path(__file__).resolve().parent.parent/cfg['nbs_path']/'results/lesson.json'
+    if name not in {o for o,_,_ in scores} or not path.exists(): return ''
+    last = {}
+    for o in sorted(json.loads(path.read_text(encoding='utf-8')), key=lambda o: o['epoch']): last.setdefault(o['model'], {})[o['seed']] = o['valid_loss']
+    if {m for _,m,_ in scores} - set(last): return ''
+    def page(o): return re.sub(r'^\d\d_|\.ipynb$', '', o) + '.html'
+    def one(o, model, text):
+        text = f'<span>{text}</span>' if o == name else f'<a href="{page(o)}">{text}</a>'
+        return f'<li{" class=here aria-current=true" if o == name else ""}>{text} <b>{sum(last[model].values())/len(last[model]):.3f}</b></li>'
+    n = len(last[scores[0][1]])
+    return '\n\n' + _html(f'<ol class="scores" aria-label="Validation loss after training, mean of {n} seeds">{"".join(one(*o) for o in scores)}</ol>')
 
 def _is_imports(c):
     lines = [o for o in c.source.splitlines() if o.strip() and not o.startswith('#')]
@@ -232,6 +251,7 @@ def _shown(c):
         c.source = re.sub(r'^#\|\s*code-(fold|summary):.*\n', '', c.source, flags=re.M)
         return [_md(_html(f'<details class="answer"><summary>{html.escape(summary[1])}</summary>')), c, _md(_html('</details>'))]
     if folded: return within('plumbing', c)
+    if 'Markdown(chapter_map())' in c.source: return within('map', c)
     if 'code-fold' in c.source or re.search(r'^#\|\s*echo:\s*false', c.source, re.M): return [c]
     if _is_imports(c):
         fold('true', 'Imports')
