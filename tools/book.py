@@ -11,6 +11,7 @@ nbs = root/cfg['nbs_path']
 site = cfg['doc_host'] + cfg['doc_baseurl']
 re_chapter = re.compile(r'(?<![\w/])\d\d_(\w+)\.ipynb')  # 07_bias.ipynb in a link of the book, not in a URL of another site
 quarto = shutil.which('quarto')
+chromium = os.environ.get('CHROMIUM') or next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
 
 
 def directives(cell):
@@ -100,10 +101,7 @@ def to_markdown(path):
 
 def readme():
     "README.md from index.ipynb"
-    if quarto:
-        subprocess.run(['nbdev_readme'], check=True)
-        md = (root/'README.md').read_text(encoding='utf-8')
-    else: md = to_markdown(nbs/cfg['readme_nb'])
+    md = to_markdown(nbs/cfg['readme_nb'])
     md = re.sub(r'(\]\(|href=")(?:\d\d_)?(\w+)\.(?:ipynb|html)(?=[#)"])', rf'\1{site}/\2.html', md)
     md = re.sub(r'(\]\(|src=")(\w+\.(?:svg|png))', rf'\1{cfg["nbs_path"]}/\2', md)
     md = re.sub(r'\n{3,}', '\n\n', md).strip() + '\n\n'
@@ -128,7 +126,7 @@ made = out/'.made-from'  # a hash of everything that the site is made from
 def fingerprint():
     files = [o for folder in (nbs, root/cfg['lib_path'], root/'tools') for o in folder.rglob('*') if o.is_file() and o.name != 'nbdev.yml']
     files = sorted(o for o in files if '__pycache__' not in o.parts and '.ipynb_checkpoints' not in o.parts)
-    h = hashlib.sha256(f'{bool(quarto)}'.encode())
+    h = hashlib.sha256()
     for o in [root/'settings.ini', root/'_quarto.yml', *files]: h.update(o.name.encode() + o.read_bytes())
     return h.hexdigest()
 
@@ -162,25 +160,38 @@ def smalldocs(src):
         f.write_text(re_chapter.sub(r'\1.ipynb', text), encoding='utf-8')
         f.rename(src/re_chapter.sub(r'\1.ipynb', f.name))
     toc = yaml.safe_load((src/'_quarto.yml').read_text(encoding='utf-8'))
-    for part,key in [('website', 'reader-mode'), ('html', 'html-math-method'), ('html', 'respect-user-color-scheme')]:  # pages.py does these for smalldocs
-        (toc['format']['html'] if part == 'html' else toc[part]).pop(key)
-    toc['website']['llms-txt'] = True  # Quarto refuses a key that it does not know, and knows this one from 1.9 on; pages.py writes the file
+    page = toc['format']['html']
+    for o in ('html-math-method', 'html-table-processing', 'respect-user-color-scheme', 'highlight-style', 'language', 'tabsets',
+              'citations-hover', 'footnotes-hover', 'crossrefs-hover', 'code-annotations'): page.pop(o)
+    page['theme'] = dict(light='default', dark='default')  # Bootstrap as it is: smalldocs compiles no Sass, and styles.css sets the colors
     (src/'_quarto.yml').write_text(yaml.safe_dump(toc, sort_keys=False, allow_unicode=True), encoding='utf-8')
     subprocess.run(['smalldocs', 'render', str(src)], check=True)
 
 def book():
-    "One file with everything inside and, where Quarto is, an EPUB"
+    "One file with everything inside; where Chromium is, a PDF of it; where Quarto is, whose Pandoc writes it, an EPUB"
     docs('--if-changed')
     path = pages.one_file(out, cfg)
     print(f'wrote {path.relative_to(root)}, {path.stat().st_size/1e6:.1f} MB')
+    if chromium: pdf(path)
+    else: print('No PDF: that takes Chromium on the PATH, or in the environment variable CHROMIUM.')
     if not quarto: return print('No EPUB: that takes Quarto, whose Pandoc writes it.')
-    subprocess.run(['quarto', 'pandoc', '--from', 'html', '--to', 'epub3', '--toc', '--metadata', f"title={cfg['title']}", '--metadata', f"author={cfg['author']}",
+    subprocess.run(['quarto', 'pandoc', '--from', 'html', '--to', 'epub3', '--mathml', '--toc', '--metadata', f"title={cfg['title']}", '--metadata', f"author={cfg['author']}",
                     '--metadata', 'lang=en', '--epub-cover-image', str(out/'card.png'), '--output', str(path.with_suffix('.epub'))],
                    input=pages.for_epub(path.read_text(encoding='utf-8')), text=True, check=True)
     print(f"wrote {path.with_suffix('.epub').relative_to(root)}")
 
+def pdf(path):
+    "Print a page to a PDF beside it, as a browser does: page numbers and margins are in styles.css, the outline is made of the headings"
+    to = path.with_suffix('.pdf')
+    with tempfile.TemporaryDirectory() as profile:
+        subprocess.run([chromium, '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+                        '--disable-component-update', '--disable-sync', f'--user-data-dir={profile}', '--generate-pdf-document-outline', '--no-pdf-header-footer',
+                        f'--print-to-pdf={to}', path.resolve().as_uri()], check=True, capture_output=True, timeout=900)
+    print(f'wrote {to.relative_to(root)}, {to.stat().st_size/1e6:.1f} MB')
+
 def server(port=0):
-    "A server of the site as GitHub Pages would serve it: under the same path, and with the 404 page"
+    "A server of the site as GitHub Pages would serve it: under the same path, compressed, and with the 404 page"
+    import gzip, io
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
     base = cfg['doc_baseurl']
     class Handler(SimpleHTTPRequestHandler):
@@ -190,6 +201,14 @@ def server(port=0):
                 self.send_response(302); self.send_header('Location', f'{base}/'); self.end_headers()
             else: super().do_GET()
         def translate_path(self, path): return super().translate_path(path[len(base):] if path.startswith(f'{base}/') else '/no such page')
+        def send_head(self):
+            path = Path(self.translate_path(self.path))
+            if path.is_dir() and self.path.split('?')[0].endswith('/'): path = path/'index.html'
+            if 'gzip' not in self.headers.get('Accept-Encoding', '') or path.suffix not in ('.html', '.css', '.js', '.json', '.svg') or not path.is_file(): return super().send_head()
+            body = gzip.compress(path.read_bytes(), 6)
+            self.send_response(200); self.send_header('Content-Type', self.guess_type(path)); self.send_header('Content-Encoding', 'gzip')
+            self.send_header('Content-Length', str(len(body))); self.end_headers()
+            return io.BytesIO(body)
         def send_error(self, code, message=None, explain=None):
             body = (out/'404.html').read_bytes()
             self.send_response(code); self.send_header('Content-Type', 'text/html'); self.send_header('Content-Length', str(len(body))); self.end_headers()

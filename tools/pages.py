@@ -1,5 +1,5 @@
 "What every page of the site needs and neither builder (Quarto, smalldocs) gives: before it runs, in the notebooks; after it, in the pages."
-import base64, hashlib, html, json, re, shutil, struct
+import ast, base64, hashlib, html, json, re, shutil, struct
 from pathlib import Path
 
 import yaml
@@ -64,18 +64,34 @@ def glossary(path):
 
 _skip = r'```.*?```|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]*\$|!?\[[^\]]*\]\([^)]*\)|<summary>.*?</summary>|<a\b.*?</a>|<[^>]*>|https?://\S+|^\#.*?$|^[ ]{4}.*?$'
 
-def link_terms(text, terms, seen):
-    "Link the first use of each term on a page to the glossary. Code, math, headings and links stay as they are."
+# A spelling is not a sense. In these phrases a term of the glossary means something else and is not linked ...
+other_senses = [
+    r'(?:mixed|double|single|half|full|machine|numerical|floating[- ]point)[- ]precision', r'is a precision|precision (?:matri\w+|parameters?)',  # of numbers, of a Gaussian
+    r'(?:Cholesky|QR|LU) factorizations?|factorization machines?',
+    r'layers?[’\']s? bias(?:es)?|bias(?:es)? of (?:ordinary|linear|its|the) layers?|(?:inductive|selection|popularity|exposure|position|sampling|statistical) bias(?:es)?',
+    r'batch norm\w*|batch(?:es)? of small Gaussians|BatchNorm\w*',
+    r'[“"]?sparse[”"]? (?:gradients?|optimizers?|blocks?|embeddings?)',
+    r'prior (?:to|work|art|knowledge)', r'held out (?:a|the|his|her|their) hands?', r'loss(?:es)? of (?:precision|accuracy|information|generality)',
+]
+# ... and these terms mean what the glossary says only, or everywhere but, on these pages.
+only_on = {'precision': {'ranking', 'evaluation', 'neighbors', 'two_towers', 'sequences', 'comparison', 'scale'}}
+not_on = {'long-tail': {'interpretation'}}
+
+def link_terms(text, terms, seen, page=''):
+    "Link the first use of each term on a page to the glossary, in the glossary's sense. Code, math, headings, links and lists of references stay as they are."
     if not terms: return text
+    text, heading, references = text.partition('## References')
+    if heading and (not text or text.endswith('\n')): return link_terms(text, terms, seen, page) + heading + references
+    text += heading + references
     any_term = '|'.join(sorted(map(re.escape, terms), key=len, reverse=True)).replace(r'\ ', r'[\s-]').replace(r'\-', r'[\s-]?')
     def one(m):
         if not m['term']: return m[0]
         key = re.sub(r'[\s-]+', ' ', m['term'].lower())
         anchor,first = terms.get(key) or terms.get(key.replace(' ', '-')) or next(v for k,v in terms.items() if re.sub(r'[\s-]', '', k) == re.sub(r'[\s-]', '', key))
-        if anchor in seen: return m[0]
+        if anchor in seen or page not in only_on.get(anchor, {page}) or page in not_on.get(anchor, ()): return m[0]
         seen.add(anchor)
         return f'[{m["term"]}](glossary.ipynb#{anchor}){{.term title="{first}"}}'
-    return re.sub(rf'(?P<skip>{_skip})|(?<![\w-])(?P<term>{any_term})(?![\w-])', one, text, flags=re.M|re.S|re.I)
+    return re.sub(rf'(?P<skip>{_skip}|{"|".join(other_senses)})|(?<![\w-])(?P<term>{any_term})(?![\w-])', one, text, flags=re.M|re.S|re.I)
 
 def bibliography(path):
     "[{key, author, title, year, where, doi, eprint}] of references.bib, sorted by author"
@@ -109,7 +125,7 @@ def references_page(src, chapters):
     for e in bibliography(src/'references.bib'):
         by = list(dict.fromkeys(cited.get(e.get('doi', '').lower(), []) + cited.get(e.get('eprint', ''), [])))
         lines.append(f"- []{{#{e['key']}}}{reference(e)}" + (f" Cited in {', '.join(by)}." if by else ''))
-    return '---\ntitle: References\ndescription: Every paper and book that the chapters lean on, and which chapter does.\n---\n\n' + '\n'.join(lines) + '\n'
+    return '---\ntitle: References\nimage: card.png\nsearch: false\ndescription: Every paper and book that the chapters lean on, and which chapter does.\n---\n\n' + '\n'.join(lines) + '\n'
 
 
 # before the builder: processed notebooks
@@ -142,28 +158,117 @@ def prepare(src, cfg):
         titles[path.name] = meta['title']
         where,number = part.get(path.name, ('', None))
         if number: meta['subtitle'] = f'Chapter {number} · {where.partition(" · ")[2]}'
+        meta.setdefault('image', 'card.png')  # otherwise Quarto takes the first picture of the page: the badge
         head.source = f'---\n{yaml.safe_dump(meta, allow_unicode=True)}---\n'
-        for i,c in enumerate(nb.cells):
-            if c.cell_type == 'markdown':
-                if c.source.startswith('## References'): seen.update(a for a,_ in terms.values())
-                c.source = re_link.sub(lambda m: m[0] if m[2] in there else m[1], c.source)
-                if path.stem not in ('index', 'glossary') and colab not in c.source: c.source = link_terms(c.source, terms, seen)
-            elif c.cell_type == 'code':
-                lines = [o for o in c.source.splitlines() if not o.startswith('#|')]
-                if len(lines) > long_cell and 'code-fold' not in c.source:
-                    fold = 'show' if re.search(r'^(def|class) ', c.source, re.M) else 'true'
-                    c.source = f'#| code-fold: {fold}\n#| code-summary: "Code, {len(lines)} lines"\n{c.source}'
-                for o in c.get('outputs', []): _compact(o, c.source)
+        for c in nb.cells:
+            if c.cell_type != 'markdown': continue
+            if c.source.startswith('## References'): seen.update(a for a,_ in terms.values())
+            c.source = re_link.sub(lambda m: m[0] if m[2] in there else m[1], c.source)
+            if colab in c.source: c.source = _badge_line(c.source) + _scoreboard(cfg, path.name)
+            elif path.stem not in ('index', 'glossary'): c.source = link_terms(c.source, terms, seen, path.stem[3:])
+        nb.cells = [o for c in _imports_later(nb.cells) for o in (_shown(c) if c.cell_type == 'code' else [c])]
         nbformat.write(nb, path)
     (src/'references.qmd').write_text(references_page(src, {p: t for p,t in titles.items() if re.match(r'\d\d_', p)}), encoding='utf-8')
 
-def _compact(output, source):
+def _md(source):
+    from nbformat.v4 import new_markdown_cell
+    return new_markdown_cell(source)
+
+def _html(s):
+    "HTML that a builder passes on as it is"
+    fence = '`'*max(3, 1 + max(map(len, re.findall('`+', s)), default=0))
+    return f'{fence}{{=html}}\n{s}\n{fence}'
+
+def _badge_line(s):
+    "The line under a title, on the site: the notebook is here, and two depths to read the page in (book.js)"
+    s = re.sub(r'\[([^]]*)\]\((https://raw\.githubusercontent\.com/[^)]*/\d\d_\w+\.ipynb)\)', r'<a href="\2">\1</a>', s)
+    s = re.sub(r'\*([^*]+)\*', r'<em>\1</em>', s)
+    s = re.sub(r'<a (href="[^"]*")><img [^>]*alt="([^"]*)"[^>]*></a>', r'<a class="colab" \1>\2</a>', s)
+    depths = ''.join(f'<button type="button" data-depth="{o.lower()}" title="{why}">{o}</button>'
+                     for o,why in [('Story', 'Text, results, and the code that tells the story'), ('Code', 'Imports, tests and cards of exported names, too')])
+    return _html(f'<p class="badge-line">{s} <span class="depth" role="group" aria-label="How much to show">{depths}</span></p>')
+
+# Part II, in order: the chapter, its model's name in results/lesson.json, and what the strip calls it
+scores = [('04_dot_product.ipynb', 'DotProduct', 'dot product'), ('06_sigmoid_range.ipynb', 'DotProductWithRange', '+ range'), ('07_bias.ipynb', 'DotProductBias', '+ bias'),
+          ('08_weight_decay.ipynb', 'DotProductBias-wd', '+ weight decay'), ('09_custom_embedding.ipynb', 'DotProductBiasCustom-wd', 'own embedding'),
+          ('05_training.ipynb', 'DotProductBiasCustom-wd-once', '+ every rating once')]
+
+def _scoreboard(cfg, name):
+    "At the head of each chapter of Part II: the validation loss that each model ends with, mean of all seeds, this chapter's lit"
+    path = Path(__file__).resolve().parent.parent/cfg['nbs_path']/'results/lesson.json'
+    if name not in {o for o,_,_ in scores} or not path.exists(): return ''
+    last = {}
+    for o in sorted(json.loads(path.read_text(encoding='utf-8')), key=lambda o: o['epoch']): last.setdefault(o['model'], {})[o['seed']] = o['valid_loss']
+    if {m for _,m,_ in scores} - set(last): return ''
+    def page(o): return re.sub(r'^\d\d_|\.ipynb$', '', o) + '.html'
+    def one(o, model, text):
+        text = f'<span>{text}</span>' if o == name else f'<a href="{page(o)}">{text}</a>'
+        return f'<li{" class=here aria-current=true" if o == name else ""}>{text} <b>{sum(last[model].values())/len(last[model]):.3f}</b></li>'
+    n = len(last[scores[0][1]])
+    return '\n\n' + _html(f'<ol class="scores" aria-label="Validation loss after training, mean of {n} seeds">{"".join(one(*o) for o in scores)}</ol>')
+
+def _is_imports(c):
+    lines = [o for o in c.source.splitlines() if o.strip() and not o.startswith('#')]
+    return c.cell_type == 'code' and bool(lines) and not c.get('outputs') and all(re.match(r'(import|from)\s|[\s)]', o) for o in lines)
+
+def _is_checks(c):
+    "A cell of nothing but tests, which shows nothing"
+    if c.get('outputs'): return False
+    try: body = ast.parse(c.source).body
+    except SyntaxError: return False
+    def check(o):
+        if isinstance(o, ast.With): return any('expect' in ast.unparse(w).lower() or 'raises' in ast.unparse(w) for w in o.items)
+        if isinstance(o, ast.For): return all(map(check, o.body))
+        return isinstance(o, ast.Assert) or isinstance(o, ast.Expr) and isinstance(o.value, ast.Call) and ast.unparse(o.value.func).startswith('test_')
+    return bool(body) and all(map(check, body))
+
+def _imports_later(cells):
+    "A sentence before the imports: where a page begins with imports, they move behind its first paragraph"
+    first = next((i for i,c in enumerate(cells) if c.cell_type == 'code' and c.source.strip()), None)
+    if first is None or not _is_imports(cells[first]): return cells
+    def prose(block): return not re.match(r'\s*([#<|!>`:]|$)', block)
+    for i,c in enumerate(cells):
+        if c.cell_type != 'markdown': continue
+        blocks = c.source.split('\n\n')
+        k = next((j for j,o in enumerate(blocks) if prose(o)), None)
+        if k is None: continue
+        if i < first: return cells
+        around = [_md('\n\n'.join(o)) for o in (blocks[:k+1], blocks[k+1:]) if o]
+        return cells[:first] + cells[first+1:i] + [around[0], cells[first], *around[1:]] + cells[i+1:]
+    return cells
+
+def _shown(c):
+    "The cells that a code cell becomes: it may fold, and tell by a class around it what it is for (styles.css and book.js read that)"
+    if 'show_doc(' in c.source and c.source.startswith('#| '): return [_card(c)]
+    for o in c.get('outputs', []):  # Quarto answers HTML outputs with require.js and jQuery, from elsewhere
+        if 'text/html' in o.get('data', {}): o['data'] = {'text/markdown': _html(''.join(o['data']['text/html']))}
+    lines = [o for o in c.source.splitlines() if not o.startswith('#|')]
+    summary = re.search(r'^#\|\s*code-summary:\s*["\']?(.*?)["\']?\s*$', c.source, re.M)
+    folded = re.search(r'^#\|\s*code-fold:\s*true', c.source, re.M)
+    def within(name, *cells): return [_md(f'::::: {{.{name}}}'), *cells, _md(':::::')]
+    def fold(how, what): c.source = f'#| code-fold: {how}\n#| code-summary: "{what}"\n{c.source}'
+    if folded and summary and re.search('solution|answer', summary[1], re.I):  # an answer hides what it prints, too
+        c.source = re.sub(r'^#\|\s*code-(fold|summary):.*\n', '', c.source, flags=re.M)
+        return [_md(_html(f'<details class="answer"><summary>{html.escape(summary[1])}</summary>')), c, _md(_html('</details>'))]
+    if folded: return within('plumbing', c)
+    if 'Markdown(chapter_map())' in c.source: return within('map', c)
+    if 'code-fold' in c.source or re.search(r'^#\|\s*echo:\s*false', c.source, re.M): return [c]
+    if _is_imports(c):
+        fold('true', 'Imports')
+        return within('imports', c)
+    if _is_checks(c): return within('checks', c)
+    if len(lines) > long_cell:
+        if re.search(r'^(def|class) ', c.source, re.M): fold('show', f'Code, {len(lines)} lines')
+        else:
+            fold('true', f'Code, {len(lines)} lines')
+            return within('plumbing', c)
+    return [c]
+
+def _card(c):
     "nbdev documents an exported name under its source: there, the signature is said already"
-    md = output.get('data', {}).get('text/markdown')
-    if md is None or not source.startswith('#| ') or 'show_doc(' not in source: return
-    md = ''.join(md)
+    md = ''.join(next(o['data']['text/markdown'] for o in c.outputs if 'text/markdown' in o.get('data', {})))
     md = re.sub(r'^---\n+', '', md)
-    output['data']['text/markdown'] = re.sub(r'```python\n.*?```\n*', '', md, count=1, flags=re.S)
+    return _md('::::: {.exported}\n\n' + re.sub(r'```python\n.*?```\n*', '', md, count=1, flags=re.S) + '\n\n:::::')
 
 
 # after the builder: finished pages
@@ -198,17 +303,20 @@ def _figures(s, out, stem):
         return tag if ' alt=' in tag else tag.replace('<img ', '<img alt="" ', 1)
     return re.sub(r'<img [^>]*>', sized, s)
 
-_elsewhere = re.compile(r'<script[^>]*\bsrc="(?:https?:)?//[^"]*"[^>]*>\s*</script>|<link[^>]*rel="stylesheet"[^>]*href="(?:https?:)?//[^"]*"[^>]*>'
-                        r'|<link[^>]*href="(?:https?:)?//[^"]*"[^>]*rel="(?:stylesheet|preconnect)"[^>]*>')
-
 def _accessible(s):
-    "What axe finds in both builders' markup"
+    "What axe finds in both builders' markup, and a way past the header for those who tab"
+    s = re.sub(r'(<body\b[^>]*>)', r'\1<a class="skip" href="#title-block-header">Skip to the text</a>', s, count=1)
     s = re.sub(r' role="navigation" aria-expanded', ' role="button" tabindex="0" aria-expanded', s)   # links that fold a section
     s = re.sub(r'(<i [^>]*?) role="img"', r'\1 aria-hidden="true"', s)                                 # icons beside their words
     s = s.replace('<a onclick="window.scrollTo(0, 0); return false;" role="button"', '<a tabindex="0" onclick="window.scrollTo(0, 0); return false;" role="button"')
     s = s.replace('<nav id="quarto-sidebar"', '<nav aria-label="Chapters" id="quarto-sidebar"').replace('<nav id="TOC"', '<nav aria-label="On this page" id="TOC"')
     s = s.replace('<nav class="page-navigation"', '<nav aria-label="Previous and next" class="page-navigation"')
     return s
+
+def _lighter(s):
+    "Without what no page uses: the icon fonts (styles.css draws the icons), notes on hover, and colors of code (styles.css has those of either builder)"
+    s = re.sub(r'<link\b[^>]*/(?:bootstrap-icons[\w./-]*|tippy)\.css"[^>]*>\n?|<script\b[^>]*/tippy[\w.]*\.js"[^>]*></script>\n?', '', s)
+    return re.sub(r'(<link\b[^>]*href=")[^"]*/quarto-syntax-highlighting[^"]*"', r'\1data:text/css,"', s)
 
 def _plain(m): return m[1] + re.sub(r'[`*]', '', m[2]) + m[3]
 
@@ -217,32 +325,42 @@ def finish(out, nbs, cfg):
     sources = {re.sub(r'^\d\d_', '', p.stem): p.name for p in nbs.glob('*.ipynb')}
     (out/'notebooks').mkdir(exist_ok=True)
     for p in nbs.glob('[0-9]*.ipynb'): shutil.copy(p, out/'notebooks')
-    for p in out.rglob('*.css'):  # web fonts: the system's own are there at once
-        css = p.read_text(encoding='utf-8')
-        new = re.sub(r'@import\s*(?:url\()?["\']?https?:[^;]*;', '', css)
-        if new != css: p.write_text(new, encoding='utf-8')
     for path in sorted(out.glob('*.html')):
         s = path.read_text(encoding='utf-8')
-        s = _elsewhere.sub('', _mathml(s, path.name))
-        s = _accessible(_figures(s, out, path.stem))
+        if 'smalldocs' in s[:400]: s = _from_smalldocs(s, path.name, sources, cfg)
+        s = _lighter(_reader_button(_accessible(_figures(s, out, path.stem))))
         s = re.sub(r'(<meta (?:name|property)="(?:og:|twitter:)?description" content=")([^"]*)(")', _plain, s)
         s = re.sub(r'href="https://raw\.githubusercontent\.com/[^"]*/(\d\d_\w+\.ipynb)"', r'download href="notebooks/\1"', s)
-        s = re.sub(rf'(/{cfg["branch"]}/(?:{cfg["nbs_path"]}/)?)(\w+)\.ipynb(?=" class="toc-action)',
-                   lambda m: f'/{cfg["branch"]}/{cfg["nbs_path"]}/{sources.get(m[2], m[2] + ".ipynb")}', s)
-        if 'smalldocs' in s[:400]:  # Quarto has a reader mode of its own
-            button = '<li class="nav-item compact"><a class="nav-link book-reader" role="button" tabindex="0" aria-pressed="false" title="Reader mode: only the text"><i class="bi bi-book" aria-hidden="true"></i></a></li>'
-            s = re.sub(r'(<li class="nav-item compact"><a class="quarto-color-scheme-toggle)', button + r'\1', s, count=1)
-        s = s.replace('</body>', '<script src="book.js"></script></body>', 1)
         if path.name == '404.html': s = re.sub(r'(href|src)="(?![a-z]+:|/|#|")(?:\./)?', rf'\1="{cfg["doc_baseurl"]}/', s)
         path.write_text(s, encoding='utf-8')
-    if not (out/'llms.txt').exists(): (out/'llms.txt').write_text(llms_txt(out, cfg), encoding='utf-8')
+    _search(out/'search.json')
+    (out/'llms.txt').write_text(llms_txt(out, cfg), encoding='utf-8')
+
+def _from_smalldocs(s, page, sources, cfg):
+    "What Quarto does by itself: formulas, and links to the source under its own name"
+    s = re.sub(r'<(?:link|script)[^>]*/katex@[^>]*>(?:</script>)?', '', _mathml(s, page))
+    s = re.sub(rf'(/{cfg["branch"]}/(?:{cfg["nbs_path"]}/)?)(\w+)\.ipynb(?=" class="toc-action)',
+               lambda m: f'/{cfg["branch"]}/{cfg["nbs_path"]}/{sources.get(m[2], m[2] + ".ipynb")}', s)
+    return s
+
+def _reader_button(s):
+    "Beside the switch of colors, one that leaves only the text (book.js). Quarto's own only fades the chapter list, which can still be clicked."
+    button = '<a class="{} book-reader" role="button" tabindex="0" aria-pressed="false" title="Reader mode: only the text"><i class="bi bi-book" aria-hidden="true"></i></a>'
+    if 'smalldocs' in s[:400]: return re.sub(r'(?=<li class="nav-item compact"><a class="quarto-color-scheme-toggle)', f'<li class="nav-item compact">{button.format("nav-link")}</li>', s, count=1)
+    return re.sub(r'(?=<a [^>]*class="quarto-color-scheme-toggle quarto-navigation-tool)', button.format('quarto-navigation-tool px-1'), s, count=1)
+
+def _search(path):
+    "A search finds a chapter, and not the paper that it cites: lists of references are left out"
+    found = json.loads(path.read_text(encoding='utf-8'))
+    kept = [o for o in found if not re.search(r'references(\.html|$)|#references', o.get('href', ''))]
+    path.write_text(json.dumps(kept, ensure_ascii=False), encoding='utf-8')
 
 def llms_txt(out, cfg):
     "The pages, what each is about, and where it is, for machines that read (llmstxt.org)"
     lines = [f"# {cfg['title']}", '', f"> {cfg['description']}", '', '## Pages', '']
     for path in sorted(out.glob('*.html')):
-        title, about = (re.search(o, path.read_text(encoding='utf-8')) for o in ('<meta property="og:title" content="([^"]*)"', '<meta name="description" content="([^"]*)"'))
-        if title and path.stem not in ('404', 'book'): lines.append(f"- [{title[1]}]({cfg['doc_host']}{cfg['doc_baseurl']}/{path.name})" + (f': {about[1]}' if about else ''))
+        title, about = (re.search(o, path.read_text(encoding='utf-8'), re.S) for o in ('<h1 class="title"[^>]*>(.*?)</h1>', '<meta name="description" content="([^"]*)"'))
+        if title and path.stem not in ('404', 'book'): lines.append(f"- [{re.sub(r'<[^>]+>', '', title[1])}]({cfg['doc_host']}{cfg['doc_baseurl']}/{path.name})" + (f': {about[1]}' if about else ''))
     return html.unescape('\n'.join(lines)) + '\n'
 
 
@@ -283,7 +401,7 @@ def one_file(out, cfg):
 <nav id="contents" aria-label="Contents">{contents}</nav>
 <main>
 {chr(10).join(body(p, s) for p,s in pages.items())}
-</main></body></html>
+</main><script>{(out/'book.js').read_text(encoding='utf-8')}</script></body></html>
 ''', encoding='utf-8')
     return out/'book.html'
 
@@ -291,6 +409,8 @@ def for_epub(book):
     "The one-file book as Pandoc wants it for an EPUB: headings outside of boxes, so that each chapter is a file, and no scripts"
     s = re.search(r'<main>(.*)</main>', book, re.S)[1]
     s = re.sub(r'<script\b.*?</script>|<style\b.*?</style>|<!--.*?-->', '', s, flags=re.S)
+    s = re.sub(r'(<img\b[^>]*?) width="[^"]*" height="[^"]*"', r'\1', s)  # a reader's page is narrower, and keeps what these say
+    s = re.sub(r'<span class="depth".*?</span>|<a class="skip".*?</a>', '', s, flags=re.S)
     s = re.sub(r'<article id="([^"]+)">(.*?)<h1 class="title">', r'\2<h1 id="\1">', s, flags=re.S)
     s = re.sub(r'<section\b[^>]*\bid="([^"]+)"[^>]*>\s*<(h\d)\b[^>]*>', r'<\2 id="\1">', s)
     s = re.sub(r'<(?:section|div)\b[^>]*\bid="([^"]+)"[^>]*>', r'<p><span id="\1"></span></p>', s)
