@@ -27,7 +27,7 @@ def ones_first(
     res[:,0] = 1
     return res
 
-# %% ../nbs/17_als.ipynb #ed82101f
+# %% ../nbs/17_als.ipynb #72f03354
 class Grouped:
     "Ratings sorted by one side, so that the ratings of each row are one stretch"
     def __init__(self,
@@ -86,8 +86,8 @@ def solve_rows(
         L,info = torch.linalg.cholesky_ex(A)
         if info.any():
             i = info.nonzero()[0].item() + rows.start
-            raise ValueError(f'Row {i} has {grouped.count[i]} ratings for {len(reg)} unknowns, '
-                             'and its equations have no unique solution; use a larger reg.')
+            raise ValueError(f'Row {i} has {grouped.count[i]} ratings for {len(reg)} unknowns, and '
+                             'its equations have no unique solution; use a larger reg.')
         x = torch.cholesky_solve(h[...,None], L)[...,0]
         res.append(x)
         explained += (x*h).sum(dtype=torch.double)
@@ -99,16 +99,17 @@ def check_numbers(
     whole=False, # whole numbers only?
     **values     # name=value
 ):
-    "Raise ValueError that names the value which is no finite number, or one below `lowest`"
+    "Raise ValueError that names a value that is no finite number, or is below `lowest`"
     for name,v in values.items():
-        number = isinstance(v, Integral if whole else Real) and not isinstance(v, (bool, np.bool_))
-        if not number or not lowest<=v<float('inf'):
-            at_least = 'not negative' if lowest==0 else f'{lowest:g} or more'
-            raise ValueError(f'{name}={v!r} must be a {"whole " if whole else ""}number that is {at_least}.')
+        number = isinstance(v, Integral if whole else Real)
+        if not number or isinstance(v, (bool, np.bool_)) or not lowest<=v<float('inf'):
+            what = 'whole number' if whole else 'number'
+            least = 'not negative' if lowest==0 else f'{lowest:g} or more'
+            raise ValueError(f'{name}={v!r} must be a {what} that is {least}.')
 
 # %% ../nbs/17_als.ipynb #cell-34
 def pair_sums(
-    U, M,         # (n_users,1+k) and (n_items,1+k): biases in column 0, factors behind them
+    U, M,         # (n_users,1+k), (n_items,1+k): biases in column 0, factors behind
     users, items, # (n,) row numbers
     bs=2**18      # pairs at a time
 )->torch.Tensor:  # (n,)
@@ -121,7 +122,7 @@ def pair_sums(
 
 # %% ../nbs/17_als.ipynb #cell-36
 class FactorModel(Fitted):
-    "Mean plus two biases plus a dot product, clipped to `y_range`; a method `fit` makes the tables"
+    "Mean, two biases and a dot product, clipped to `y_range`; `fit` makes the tables"
     stars = True
 
     def _set_range(self, y_range):
@@ -137,42 +138,47 @@ class FactorModel(Fitted):
         dots = (self.user_factors[u]*self.movie_factors[i]).sum(1)
         return self._clip(self.mean + self.user_bias[u] + self.movie_bias[i] + dots)
 
-    def block(self, users, items=None): # (n,), (m,) row numbers → (n,m) predicted ratings
+    def block(self, users, items=None): # (n,), (m,) row numbers → (n,m) predictions
         q, b = self.movie_factors, self.movie_bias
         if items is not None: q, b = q[items], b[items]
         bias = self.mean + self.user_bias[users][:,None] + b
         return self._clip(bias.addmm_(self.user_factors[users], q.T))
 
-    def _take(self, train, valid, device): # what `fit` was given → users, items, y, mean, sd, limits, valid
+    def _take(self, train, valid, device): # what `fit` was given, checked, as tensors
         if not isinstance(train, Ratings):
-            raise TypeError(f'{type(self).__name__}.fit takes `Ratings` (rows of users and items, ratings, times), '
-                            f'not a {type(train).__name__}; make them with Ratings(df, …).')
+            raise TypeError(f'{type(self).__name__}.fit takes `Ratings` (rows of users and '
+                            f'items, ratings, times), not a {type(train).__name__}; '
+                            'make them with Ratings(df, …).')
         if valid is not None: train.check_same(valid)
         if train.unknown: train = train[(train.users>0)&(train.items>0)]
-        if not len(train): raise ValueError('0 ratings; there is nothing to learn from.')
+        if not len(train):
+            raise ValueError('0 ratings; there is nothing to learn from.')
         lo,hi = train.scale
         limits = self.y_range
         if self._auto: limits = (lo, hi) if lo<hi else (lo-1, hi+1)
         else: set_range(self, train)
         mean = train.values.mean(dtype=float)
         sd = train.values.std(dtype=float) if lo<hi else 1.
-        u, i, y = (torch.from_numpy(np.ascontiguousarray(o)).to(device)
-                   for o in (train.users, train.items, (train.values-mean)/sd))
-        return train, u.long(), i.long(), y.float(), float(mean), float(sd), limits, _held_out(valid, device)
+        y = (train.values-mean)/sd
+        u, i, y = _tensors(device, train.users, train.items, y.astype(np.float32))
+        held_out = None
+        if valid is not None and len(valid):
+            held_out = _tensors(device, valid.users, valid.items, valid.values)
+        return train, u.long(), i.long(), y, float(mean), float(sd), limits, held_out
 
     def _done(self, train, limits, **tables): # nothing changes before all is there
         self.fitted_to, self.y_range = None, limits
         self._set(**tables)
         self.fitted_to = train.user_names.fingerprint, train.item_names.fingerprint
 
-def _held_out(valid, device): # rows and ratings of `valid` as tensors, or None
-    if valid is None or not len(valid): return None
-    return [torch.from_numpy(np.ascontiguousarray(o)).to(device) for o in (valid.users, valid.items, valid.values)]
+def _tensors(device, *arrays):
+    return [torch.from_numpy(np.ascontiguousarray(o)).to(device) for o in arrays]
 
-def _mse(sums, values, limits): # of predictions that are clipped as `_clip` does
-    return (sums if limits is None else sums.clamp(*limits)).sub(values).double().square().mean().item()
+def _mse(pred, values, limits): # of predictions that are clipped as `_clip` does
+    if limits is not None: pred = pred.clamp(*limits)
+    return (pred-values).double().square().mean().item()
 
-# %% ../nbs/17_als.ipynb #57878d2e
+# %% ../nbs/17_als.ipynb #ace9a82b
 def sweep_bar(
     n,       # sweeps
     bar=None # show a progress bar? default: in a notebook or at a terminal
@@ -186,49 +192,54 @@ class ALS(FactorModel):
     "Matrix factorization with biases by alternating least squares (Koren, Bell & Volinsky, 2009)"
     def __init__(self,
         n_factors=20,   # numbers per vector
-        reg=10.66,      # ridge on factors, for ratings in units of their standard deviation: 12 for MovieLens' stars
+        reg=10.66,      # ridge on factors, for ratings in standard deviations; 12 for stars
         reg_bias=3.,    # ridge on biases, the same in any unit
         n_epochs=10,    # sweeps; each solves for all users, then for all items
-        y_range='auto', # predictions are clipped to it; 'auto': the scale of the training ratings; None: no limits
-        init_sd=.1,     # of the items' first factors, in units of the root of that standard deviation
+        y_range='auto', # predictions are clipped to it; 'auto': the scale of the ratings; None
+        init_sd=.1,     # of the items' first factors, in the same unit
         seed=42,        # for those
         chunk=100_000   # rows solved together: memory is chunk*(1+n_factors)² numbers
     ):
         check_sizes(n_factors=n_factors, n_epochs=n_epochs, chunk=chunk)
         check_numbers(reg=reg, reg_bias=reg_bias, init_sd=init_sd)
         check_numbers(seed=seed, whole=True)
-        if init_sd==0: raise ValueError(f'init_sd={init_sd!r} must be above 0: from zero, nothing moves.')
+        if init_sd==0: raise ValueError('init_sd=0 must be above 0: from 0, nothing moves.')
         self._set_range(y_range)
-        self.n_factors, self.n_epochs, self.chunk = int(n_factors), int(n_epochs), int(chunk)
-        self.reg, self.reg_bias, self.init_sd, self.seed = float(reg), float(reg_bias), float(init_sd), int(seed)
+        self.n_factors, self.n_epochs, self.seed = int(n_factors), int(n_epochs), int(seed)
+        self.reg, self.reg_bias, self.init_sd = float(reg), float(reg_bias), float(init_sd)
+        self.chunk = int(chunk)
 
     def fit(self,
         train,       # `Ratings`
         valid=None,  # `Ratings` from the same `split`, to measure on after every sweep
         bar=None,    # show a progress bar? default: in a notebook or at a terminal
         device='auto' # as for `pick_device`
-    )->Run: # epoch (a sweep), objective, valid_loss (mean squared error), seconds; `losses` has the objective after every half-sweep
-        "Sweep; raises TypeError unless given `Ratings`, ValueError for ratings beyond `y_range` or where reg=0 leaves more unknowns than ratings. Ctrl-C keeps the last finished sweep"
-        train, u, i, y, mean, sd, limits, held_out = self._take(train, valid, pick_device(device))
-        by_user, by_item, k = Grouped(u, i, train.n_users), Grouped(i, u, train.n_items), self.n_factors
-        if self.reg==0: self._check_counts(train, by_user.count, by_item.count)
-        with few_threads(len(y)): done, rows, losses, interrupted = self._sweeps(by_user, by_item, y, mean, sd, limits, held_out, bar)
-        U, M = (torch.cat([o[:,:1]*sd, o[:,1:]*sd**.5], 1) for o in done)
-        self._done(train, limits, user_factors=U[:,1:].contiguous(), movie_factors=M[:,1:].contiguous(),
-                   user_bias=U[:,0].contiguous(), movie_bias=M[:,0].contiguous(), mean=torch.tensor(mean, device=U.device).float())
+    )->Run: # epoch (a sweep), objective, valid_loss (mean squared error), seconds; `losses`: the objective after every half-sweep
+        "Sweep. Raises TypeError unless given `Ratings`, ValueError for ratings beyond `y_range` or where reg=0 leaves more unknowns than ratings. Ctrl-C keeps the last finished sweep"
+        device = pick_device(device)
+        train, u, i, y, mean, sd, limits, held_out = self._take(train, valid, device)
+        sides = Grouped(u, i, train.n_users), Grouped(i, u, train.n_items)
+        if self.reg==0: self._check_counts(train, *(o.count for o in sides))
+        with few_threads(len(y)):
+            (U, M), rows, losses, interrupted = self._sweeps(*sides, y, mean, sd, limits, held_out, bar)
+        self._done(train, limits, user_factors=U[:,1:]*sd**.5, movie_factors=M[:,1:]*sd**.5,
+                   user_bias=U[:,0]*sd, movie_bias=M[:,0]*sd,
+                   mean=torch.tensor(mean, dtype=torch.float32, device=device))
         return Run(self, pd.DataFrame(rows), np.array(losses), interrupted)
 
     def _check_counts(self, train, *counts):
         for names,count in zip((train.user_names, train.item_names), counts):
             few = (count>0) & (count<=self.n_factors)
             if few.any():
-                raise ValueError(f'{names.column} {names[few.nonzero()[0].item()]!r} has {count[few][0]} ratings for {self.n_factors+1} unknowns; '
-                                 'reg=0 leaves them undetermined. Set reg above 0.')
+                name, n = names[few.nonzero()[0].item()], count[few][0]
+                raise ValueError(f'{names.column} {name!r} has {n} ratings for {self.n_factors+1} '
+                                 'unknowns; reg=0 leaves them undetermined. Set reg above 0.')
 
     def _sweeps(self, by_user, by_item, y, mean, sd, limits, held_out, bar):
         reg = torch.tensor([self.reg_bias] + [self.reg]*self.n_factors, device=y.device)
         penalty = lambda table: (reg*table.double()**2).sum()
-        M = torch.randn(by_item.n, 1+self.n_factors, generator=torch.Generator().manual_seed(self.seed)).to(y.device)*self.init_sd
+        gen = torch.Generator().manual_seed(self.seed)
+        M = torch.randn(by_item.n, len(reg), generator=gen).to(y.device)*self.init_sd
         M[:,0] = 0
         of_users, of_items = y[by_user.order], y[by_item.order]
         done, rows, losses = None, [], []
@@ -242,10 +253,12 @@ class ALS(FactorModel):
                 row = dict(epoch=epoch, objective=both[1])
                 if held_out is not None:
                     users, items, values = held_out
-                    row['valid_loss'] = _mse(mean + sd*pair_sums(U, M, users, items), values, limits)
+                    pred = mean + sd*pair_sums(U, M, users, items)
+                    row['valid_loss'] = _mse(pred, values, limits)
                 row['seconds'] = time.perf_counter()-start
                 done, rows, losses = (U,M), [*rows,row], losses+both
         except KeyboardInterrupt:
             if done is None: raise
-            print(f'Interrupted in sweep {len(rows)+1} of {self.n_epochs}; the {len(rows)} that were done are kept.')
+            print(f'Interrupted in sweep {len(rows)+1} of {self.n_epochs}; '
+                  f'the {len(rows)} that were done are kept.')
         return done, rows, losses, len(rows)<self.n_epochs

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np, pandas as pd, torch, torch.nn.functional as F
 from scipy import sparse
-from .als import FactorModel, Grouped, check_numbers, few_threads, ones_first, pair_sums, sweep_bar
+from .als import (FactorModel, Grouped, check_numbers, few_threads, ones_first,
+                               pair_sums, sweep_bar, _mse)
 from .dot_product import check_pairs
 from .ratings import check_sizes, pick_device
 from .training import Run
@@ -24,12 +25,14 @@ def draw_gaussian(
     lin,  # (n,d) precision times mean
     gen   # torch.Generator on the same device
 )->torch.Tensor: # (n,d) one draw from N(prec⁻¹ lin, prec⁻¹) for each
-    "Draw from many Gaussians at once, given in natural parameters; raises ValueError for a precision that is not positive definite"
+    "Draw from many Gaussians at once, given in natural parameters; raises ValueError for one that is not positive definite"
     L,info = torch.linalg.cholesky_ex(prec)
     if info.any():
-        if prec.dtype!=torch.double: return draw_gaussian(prec.double(), lin.double(), gen).to(lin.dtype)
-        raise ValueError(f'The precision of row {info.nonzero()[0].item()} is not positive definite; '
-                         'are some ratings thousands of times as far from the mean as the others?')
+        if prec.dtype!=torch.double:
+            return draw_gaussian(prec.double(), lin.double(), gen).to(lin.dtype)
+        raise ValueError(f'The precision of row {info.nonzero()[0].item()} is not positive '
+                         'definite; are some ratings thousands of times as far from the mean '
+                         'as the others?')
     z = torch.randn(lin.shape, generator=gen, dtype=lin.dtype, device=lin.device)[...,None]
     half = torch.linalg.solve_triangular(L, lin[...,None], upper=False)
     return torch.linalg.solve_triangular(L.mT, half + z, upper=True)[...,0]
@@ -51,14 +54,14 @@ def draw_wishart(
 # %% ../nbs/18_bayesian.ipynb #cell-13
 @dataclass
 class Prior:
-    "What is believed before any rating, for ratings in units of their standard deviation; weak on purpose"
+    "What is believed before any rating, in standard deviations of the ratings; weak on purpose"
     kappa: float = 2.         # vectors at zero that the prior is worth
     df: float|None = None     # degrees of freedom of the Wisharts; default: the length of a vector, the fewest that are proper
     scatter: float = .1       # their scatter around the mean, in each direction
     noise: tuple = (1., 1.)   # shape and rate of the gamma prior on the precision of ratings
     window: tuple = (1., .02) # the same for effects of time
 
-# %% ../nbs/18_bayesian.ipynb #50ad03c2
+# %% ../nbs/18_bayesian.ipynb #d6462de8
 def draw_normal_wishart(
     X,       # (n,d) vectors
     prior,   # a `Prior`
@@ -81,38 +84,42 @@ class SparseRows:
         device='cpu' # where products are computed
     ):
         m = sparse.csr_array(m, dtype=np.float32)
-        self.starts, self.columns, self.values = (torch.from_numpy(o).to(device) for o in
-            (m.indptr.astype(np.int64), m.indices.astype(np.int64), m.data))
+        parts = m.indptr.astype(np.int64), m.indices.astype(np.int64), m.data
+        self.starts, self.columns, self.values = (torch.from_numpy(o).to(device) for o in parts)
 
     def __matmul__(self, X): # (f,d) → (n,d)
-        return F.embedding_bag(self.columns, X, self.starts, mode='sum', per_sample_weights=self.values, include_last_offset=True)
+        return F.embedding_bag(self.columns, X, self.starts, mode='sum',
+                               per_sample_weights=self.values, include_last_offset=True)
 
-# %% ../nbs/18_bayesian.ipynb #5ea3316f
+# %% ../nbs/18_bayesian.ipynb #d3dd0d25
 def shorter_side(
     table,          # (n,f) scipy array
     max_rows=10_000 # larger matrices than max_rows×max_rows are refused
-)->tuple:           # eigenvalues (r,) and eigenvectors (min(n,f),r) of the smaller of its two Gram matrices; r is less than n where f exceeds n and a value is 0
-    "Squared singular values of `table`, and the singular vectors of its shorter side; raises ValueError where that is long"
+)->tuple:           # (r,) and (min(n,f),r); for f above n without those of singular value 0
+    "Squared singular values of `table`, and singular vectors of its shorter side; raises ValueError where that is too long"
     (n,f), short = table.shape, min(table.shape)
     if short>max_rows:
-        raise ValueError(f'{f:,} features of {n:,} rows need the eigenvectors of a {short:,}×{short:,} matrix, {16*short**2/2**30:.3g} GB; '
-                         f'max_rows={max_rows:,} forbids it. Use fewer features (implicit=False has none of its own), or max_rows={short}.')
+        raise ValueError(f'{f:,} features of {n:,} rows need the eigenvectors of a '
+                         f'{short:,}×{short:,} matrix, {16*short**2/2**30:.3g} GB; '
+                         f'max_rows={max_rows:,} forbids it. Use fewer features '
+                         f'(implicit=False has none of its own), or max_rows={short}.')
     table = table.astype(np.float64)
     G = table@table.T if f>n else table.T@table
     squares,Q = torch.linalg.eigh(torch.from_numpy(G.toarray()))
     if f>n: squares,Q = (o[...,squares>1e-8*squares.max()] for o in (squares, Q))
     return squares.clamp(min=0).float(), Q.float()
 
-# %% ../nbs/18_bayesian.ipynb #b9027b8f
+# %% ../nbs/18_bayesian.ipynb #ae0a298f
 class Features:
     "Vectors of features, whose sum shifts the prior mean of the rows that have them"
     def __init__(self,
-        table,          # (n,f) one row of features per user or item: scipy array, or anything that NumPy takes
+        table,          # (n,f) a row of features per user or item: scipy array, or dense
         seen,           # (n,) which of them have ratings
         d,              # length of a vector
         max_rows=10_000 # as for `shorter_side`
     ):
-        table = sparse.csr_array(table if sparse.issparse(table) else np.asarray(table), dtype=np.float32)
+        if not sparse.issparse(table): table = np.asarray(table)
+        table = sparse.csr_array(table, dtype=np.float32)
         known, device = table[seen.cpu().numpy().nonzero()[0]], seen.device
         self.wide = known.shape[1]>known.shape[0]
         self.squares, self.Q = (o.to(device) for o in shorter_side(known, max_rows))
@@ -128,7 +135,7 @@ class Features:
         if not self.wide: return self.Q.T@(self.columns@resid)
         return self.squares.sqrt()[:,None]*(self.Q.T@resid)
 
-    def place(self, vectors): # (r,d) vectors of rotated features, and (n,d) shifts of the prior means
+    def place(self, vectors): # (r,d), which shift the prior means by (n,d)
         self.vectors, self.effect = vectors, self.rows@self.rotate(vectors)
 
     def draw(self,
@@ -141,7 +148,8 @@ class Features:
         half = torch.linalg.solve_triangular(L, self.prec, upper=False)
         omega,E = torch.linalg.eigh(torch.linalg.solve_triangular(L, half.T, upper=False))
         A = self.squares[:,None] + omega                       # the precisions, in the basis C = L⁻ᵀE
-        z = self.project(resid)@(L@E)/A + torch.randn(A.shape, generator=gen, device=A.device)/A.sqrt()
+        z = torch.randn(A.shape, generator=gen, device=A.device)/A.sqrt()
+        z += self.project(resid)@(L@E)/A
         self.place(z@torch.linalg.solve_triangular(L.T, E, upper=True).T)
         V, d = self.vectors.double(), len(prec)
         self.prec = draw_wishart(V.T@V + prior.scatter*torch.eye(d, dtype=V.dtype, device=V.device), (prior.df or d)+len(V), gen, rng).float()
@@ -152,33 +160,40 @@ def history_features(
     n, n_partners   # rows of the two tables
 )->sparse.csr_array: # (n,n_partners+1), with one entry per rating and one per row
     "Who rated what: each row's partners over the root of their number, and the log of that number"
-    X = sparse.csr_array((np.ones(len(rows), np.float32), (np.asarray(rows), np.asarray(partners))), shape=(n, n_partners))
+    at, ones = (np.asarray(rows), np.asarray(partners)), np.ones(len(rows), np.float32)
+    X = sparse.csr_array((ones, at), shape=(n, n_partners))
     count = np.diff(X.indptr) # different ones: repeated pairs are one entry by now
     X.data = (1/np.sqrt(np.repeat(count, count))).astype(np.float32)
     logs, seen = np.log1p(count), count>0
     logs = np.where(seen, (logs-logs[seen].mean())/(logs[seen].std()+1e-6), 0)
-    return sparse.hstack([X, sparse.csr_array(logs[:,None].astype(np.float32))], format='csr')
+    logs = sparse.csr_array(logs[:,None].astype(np.float32))
+    return sparse.hstack([X, logs], format='csr')
 
-# %% ../nbs/18_bayesian.ipynb #6ca88d1d
+# %% ../nbs/18_bayesian.ipynb #63ae6847
 def table_features(
-    df,   # DataFrame of features: numbers stay, text and categories become one column per value
+    df,   # DataFrame: numbers stay, text and categories become one column per value
     ids,  # user or item of each of its rows
     names # `Names` of the ratings: `train.user_names` or `train.item_names`
 )->sparse.csr_array: # (len(names),f)
-    "Features from a DataFrame, at the rows of their names, zeros elsewhere; raises ValueError for numbers that are not finite, or a name that occurs twice"
+    "Features from a DataFrame, at the rows of their names; raises ValueError for a number that is not finite, or a name that occurs twice"
     rows, parts = names.find(ids), [sparse.csr_array((len(df), 0), dtype=np.float32)]
-    if len(twice := np.flatnonzero(np.bincount(rows)[1:]>1)): raise ValueError(f'{names.column} {names[twice[0]+1]!r} occurs twice in the table of features.')
+    if len(twice := np.flatnonzero(np.bincount(rows)[1:]>1)):
+        name = names[twice[0]+1]
+        raise ValueError(f'{names.column} {name!r} occurs twice in the table of features.')
+    def ones_at(i, j, n, f):
+        return sparse.csr_array((np.ones(len(i), np.float32), (i, j)), shape=(n, f))
     for name in df:
         if pd.api.types.is_numeric_dtype(df[name]):
             values = df[name].to_numpy(dtype=np.float32)
-            if not np.isfinite(values).all(): raise ValueError(f'Features must be finite; look for missing values in {name}.')
+            if not np.isfinite(values).all():
+                raise ValueError(f'Features must be finite; look for missing values in {name}.')
             parts.append(sparse.csr_array(values[:,None]))
         else:
             codes, values = pd.factorize(df[name], sort=True)
-            has = np.flatnonzero(codes>=0)
-            parts.append(sparse.csr_array((np.ones(len(has), np.float32), (has, codes[has])), shape=(len(df), len(values))))
-    place = np.flatnonzero(rows>0)
-    pick = sparse.csr_array((np.ones(len(place), np.float32), (rows[place], place)), shape=(len(names), len(df)))
+            has = np.flatnonzero(codes>=0) # -1 is a missing value
+            parts.append(ones_at(has, codes[has], len(df), len(values)))
+    known = np.flatnonzero(rows>0)
+    pick = ones_at(rows[known], known, len(names), len(df))
     return pick @ sparse.hstack(parts, format='csr')
 
 # %% ../nbs/18_bayesian.ipynb #cell-26
@@ -234,12 +249,14 @@ def window_keys(
     times,  # (n,) seconds
     seconds # length of a window
 )->torch.Tensor: # (n,) int64
-    "One number for each user and window; raises ValueError for times that are too large to be seconds"
+    "One number for each user and window; raises ValueError for times too large for seconds"
     windows = torch.div(times, seconds, rounding_mode='floor').long()
-    if len(windows) and windows.abs().max()>=2**39: raise ValueError(f'times up to {times.abs().max().item()} are not seconds; are they milliseconds?')
+    if len(windows) and windows.abs().max()>=2**39:
+        raise ValueError(f'times up to {times.abs().max().item()} are not seconds; '
+                         'are they milliseconds?')
     return users*2**40 + windows
 
-# %% ../nbs/18_bayesian.ipynb #9b6a3f8b
+# %% ../nbs/18_bayesian.ipynb #0173781a
 class Windows:
     "One small effect per group of ratings"
     def __init__(self,
@@ -263,7 +280,7 @@ class Windows:
 
 # %% ../nbs/18_bayesian.ipynb #cell-32
 class Gibbs:
-    "The state of a Gibbs sampler for matrix factorization, for ratings in units of their standard deviation, and one sweep over it"
+    "The state of a Gibbs sampler for matrix factorization, in standard deviations of the ratings"
     def __init__(self,
         users, items, ratings,      # three tensors of one length
         n_users, n_items,           # rows of the tables
@@ -280,14 +297,18 @@ class Gibbs:
         self.gen, self.rng = torch.Generator(device).manual_seed(seed), np.random.default_rng(seed)
         self.u, self.i, ratings = users[order], items[order], ratings[order].double()
         self.mean = ratings.mean().item()
-        self.sd = ratings.std(correction=0).item() if ratings.min()<ratings.max() else 1.
+        differ = ratings.min()<ratings.max()
+        self.sd = ratings.std(correction=0).item() if differ else 1.
         self.y = ((ratings-self.mean)/self.sd).float()
-        make = lambda a,b,n,feats: Side(Grouped(a, b, n), 1+n_factors, feats, prior, self.gen, self.rng, max_rows)
-        self.users, self.items = make(self.u, self.i, n_users, user_features), make(self.i, self.u, n_items, item_features)
+        def side(a, b, n, features):
+            return Side(Grouped(a, b, n), 1+n_factors, features, prior, self.gen, self.rng, max_rows)
+        self.users = side(self.u, self.i, n_users, user_features)
+        self.items = side(self.i, self.u, n_items, item_features)
         self.windows = [Windows(o[order], int(o.max())+1, prior, self.gen, self.rng) for o in windows]
         self.alpha, self.weight = 1., torch.ones(n_users, device=device)
 
-    noise_sd = property(lambda self: self.sd*self.alpha**-.5, doc='Standard deviation of the noise, in the unit of the ratings')
+    @property
+    def noise_sd(self): return self.sd*self.alpha**-.5 # in the unit of the ratings
 
     @property
     def shift(self): return sum((o.effect[o.rows] for o in self.windows), torch.zeros_like(self.y)) # effect of time on every rating
@@ -295,7 +316,8 @@ class Gibbs:
     def product(self):
         "Biases plus dot product, for every rating"
         U,M = self.users.table, self.items.table
-        return torch.linalg.vecdot(U.index_select(0, self.u), ones_first(M).index_select(0, self.i)) + M[:,0][self.i]
+        U, D = U.index_select(0, self.u), ones_first(M).index_select(0, self.i)
+        return torch.linalg.vecdot(U, D) + M[:,0][self.i]
 
     def draw_windows(self, product):
         resid, w = self.y - self.shift - product, (self.alpha*self.weight)[self.u]
@@ -324,12 +346,14 @@ class Gibbs:
         self.items.draw_prior()
 
     def state(self)->dict: # of tensors, in the unit of the ratings
-        "What a prediction needs: vectors, noise of each user, effects of time, and how far apart these are"
-        s = self.sd
-        def unit(t): return torch.cat([t[:,:1]*s, t[:,1:]*s**.5], 1) # two factors are multiplied
-        return dict(user_draws=unit(self.users.table), item_draws=unit(self.items.table), noise_draws=s*s/(self.alpha*self.weight),
-                    window_spread=torch.tensor([s*s/o.prec for o in self.windows], device=self.y.device),
-                    **{f'window_draws_{n}': s*o.effect for n,o in enumerate(self.windows)})
+        "What predictions need: vectors, noise of each user, effects of time and their variance"
+        s, device = self.sd, self.y.device
+        def unit(t): return torch.cat([t[:,:1]*s, t[:,1:]*s**.5], 1) # of factors, two multiply
+        res = dict(user_draws=unit(self.users.table), item_draws=unit(self.items.table),
+                   noise_draws=s*s/(self.alpha*self.weight),
+                   window_spread=torch.tensor([s*s/o.prec for o in self.windows], device=device))
+        for n,o in enumerate(self.windows): res[f'window_draws_{n}'] = s*o.effect
+        return res
 
 # %% ../nbs/18_bayesian.ipynb #cell-46
 def find_windows(
@@ -340,7 +364,7 @@ def find_windows(
     at = torch.searchsorted(keys, wanted).clamp(max=len(keys)-1)
     return torch.where(keys[at]==wanted, at, len(keys))
 
-# %% ../nbs/18_bayesian.ipynb #0aca8248
+# %% ../nbs/18_bayesian.ipynb #a5f630dd
 class BayesianMF(FactorModel):
     "Matrix factorization with biases by Gibbs sampling (Salakhutdinov & Mnih, 2008), side information optional"
     def __init__(self,
@@ -350,51 +374,58 @@ class BayesianMF(FactorModel):
         thin=1,            # keep every `thin`-th after those; each kept draw is a copy of all tables
         noise_df=5.,       # how alike users' noise is; None: the same for all
         implicit=False,    # use who rated what?
-        windows=(),        # lengths in seconds, such as (86400,600,30), of stretches of time that have an effect; default: time does not matter
-        y_range='auto',    # the mean is clipped to it; 'auto': the scale of the training ratings; None: no limits
+        windows=(),        # seconds, such as (86400,600,30): stretches of time with an effect
+        y_range='auto',    # the mean is clipped to it; 'auto': the scale of the ratings; None
         seed=42,
-        max_rows=10_000    # features whose shorter side is longer are refused, see `shorter_side`
+        max_rows=10_000    # of the shorter side of a table of features, see `shorter_side`
     ):
-        check_sizes(n_factors=n_factors, n_sweeps=n_sweeps, thin=thin, max_rows=max_rows)
+        sizes = dict(n_factors=n_factors, n_sweeps=n_sweeps, thin=thin, max_rows=max_rows)
+        check_sizes(**sizes)
         check_numbers(seed=seed, burn=burn, whole=True)
-        if burn>=n_sweeps: raise ValueError(f'burn={burn!r} must be below n_sweeps={n_sweeps}, or no draw is kept.')
+        if burn>=n_sweeps:
+            raise ValueError(f'burn={burn} must be below n_sweeps={n_sweeps}, or no draw is kept.')
         if noise_df is not None: check_numbers(noise_df=noise_df)
         if noise_df==0: raise ValueError('noise_df=0 must be above 0, or None.')
         for o in windows: check_numbers(1, windows=o)
         self._set_range(y_range)
-        self.n_factors, self.n_sweeps, self.burn, self.thin = int(n_factors), int(n_sweeps), int(burn), int(thin)
-        self.noise_df, self.implicit = None if noise_df is None else float(noise_df), bool(implicit)
-        self.windows, self.seed, self.max_rows = tuple(float(o) for o in windows), int(seed), int(max_rows)
+        for name,v in dict(sizes, burn=burn, seed=seed).items(): setattr(self, name, int(v))
+        self.noise_df = None if noise_df is None else float(noise_df)
+        self.implicit, self.windows = bool(implicit), tuple(float(o) for o in windows)
 
     def fit(self,
         train,              # `Ratings`, with times where there are windows
-        valid=None,         # `Ratings` from the same `split`, to measure on with every draw
-        user_features=None, # (n_users,f) one row for each row of the table, such as `table_features` gives
+        valid=None,         # `Ratings` from the same `split`, to measure on
+        user_features=None, # (n_users,f), such as `table_features` gives
         movie_features=None, # (n_items,f) the same for items
         prior=None,         # a `Prior`
         callback=None,      # called with (sampler, sweep) after every sweep
         bar=None,           # show a progress bar? default: in a notebook or at a terminal
         device='auto'       # as for `pick_device`
-    )->Run: # epoch (a sweep), noise_sd, valid_loss (mean squared error of the average of all draws so far), seconds
+    )->Run: # epoch (a sweep), noise_sd, valid_loss (MSE of the average of all draws so far), seconds
         "Sample; raises TypeError unless given `Ratings`, ValueError for features or times that are missing, do not fit, or are too large. Ctrl-C keeps the draws made so far"
         device = pick_device(device)
         train, u, i, *_, limits, held_out = self._take(train, valid, device)
-        uf = self._check_features(user_features, train.n_users, 'user_features')
-        mf = self._check_features(movie_features, train.n_items, 'movie_features')
+        n = train.n_users, train.n_items
+        uf = self._check_features(user_features, n[0], 'user_features')
+        mf = self._check_features(movie_features, n[1], 'movie_features')
         if self.implicit:
-            uf.append(history_features(train.users, train.items, train.n_users, train.n_items))
-            mf.append(history_features(train.items, train.users, train.n_items, train.n_users))
+            uf.append(history_features(train.users, train.items, *n))
+            mf.append(history_features(train.items, train.users, *n[::-1]))
         keys, windows = self._cut(train, u, device)
         with few_threads(len(u)):
-            g = Gibbs(u, i, torch.from_numpy(train.values).to(device), train.n_users, train.n_items, self.n_factors,
-                      uf, mf, windows, self.noise_df, prior, self.seed, self.max_rows)
-            if held_out is not None: held_out.append(self._window_rows(keys, held_out[0], valid.times))
+            values = torch.from_numpy(train.values).to(device)
+            g = Gibbs(u, i, values, *n, self.n_factors, uf, mf, windows,
+                      self.noise_df, prior, self.seed, self.max_rows)
+            if held_out is not None:
+                held_out.append(self._window_rows(keys, held_out[0], valid.times))
             draws, rows, interrupted = self._sample(g, held_out, limits, callback, bar)
-        tables = {name: torch.stack([o.pop(name) for o in draws]) for name in list(draws[0])}
-        U, M = tables['user_draws'], tables['item_draws']
+        tables = {k: torch.stack([o.pop(k) for o in draws]) for k in list(draws[0])}
         tables['window_spread'] = tables['window_spread'].mean(0)
-        self._done(train, limits, mean=torch.tensor(g.mean, device=device).float(), **tables, **{f'window_keys_{n}': o for n,o in enumerate(keys)},
-                   user_factors=U[-1,:,1:].contiguous(), movie_factors=M[-1,:,1:].contiguous(), user_bias=U[:,:,0].mean(0), movie_bias=M[:,:,0].mean(0))
+        tables |= {f'window_keys_{n}': o for n,o in enumerate(keys)}
+        U, M = tables['user_draws'], tables['item_draws']
+        self._done(train, limits, **tables, mean=torch.tensor(g.mean, device=device).float(),
+                   user_factors=U[-1,:,1:].clone(), movie_factors=M[-1,:,1:].clone(),
+                   user_bias=U[:,:,0].mean(0), movie_bias=M[:,:,0].mean(0))
         return Run(self, pd.DataFrame(rows), interrupted=interrupted)
 
     def _sample(self, g, held_out, limits, callback, bar):
@@ -403,44 +434,52 @@ class BayesianMF(FactorModel):
             for sweep in sweep_bar(self.n_sweeps, bar):
                 start = time.perf_counter()
                 g.sweep()
-                row, keep = dict(epoch=sweep, noise_sd=g.noise_sd), sweep>=self.burn and (sweep-self.burn)%self.thin==0
-                state = g.state() if keep else None
+                row, state = dict(epoch=sweep, noise_sd=g.noise_sd), None
+                if sweep>=self.burn and (sweep-self.burn)%self.thin==0: state = g.state()
+                n = len(draws) + (state is not None)
                 if held_out is not None:
                     users, items, values, windows = held_out
-                    if keep: total = total + _one_draw(state, users, items, windows).double()
-                    mean = g.mean + total/(len(draws)+keep) if draws or keep else torch.tensor(math.nan)
-                    row['valid_loss'] = (mean if limits is None else mean.clamp(*limits)).sub(values).square().mean().item()
+                    if state: total = total + _one_draw(state, users, items, windows).double()
+                    row['valid_loss'] = _mse(g.mean + total/n, values, limits) if n else math.nan
                 row['seconds'] = time.perf_counter()-start
                 rows.append(row)
-                if keep: draws.append(state)
+                if state: draws.append(state)
                 if callback is not None: callback(g, sweep)
         except KeyboardInterrupt:
             if not draws: raise
             interrupted = True
-            print(f'Interrupted in sweep {sweep+1} of {self.n_sweeps}; the {len(draws)} draws made so far are kept.')
+            print(f'Interrupted in sweep {sweep+1} of {self.n_sweeps}; '
+                  f'the {len(draws)} draws made so far are kept.')
         return draws, rows, interrupted
 
     def _check_features(self, f, n, name):
         if f is None: return []
         if not sparse.issparse(f): f = np.asarray(f, dtype=np.float32)
         if f.ndim!=2 or f.shape[0]!=n or f.shape[1]==0:
-            raise ValueError(f'{name} has shape {tuple(f.shape)}; ({n}, any) is needed, one row of features for each row of the table.')
+            raise ValueError(f'{name} has shape {tuple(f.shape)}; ({n}, any) is needed, '
+                             'one row of features for each row of the table.')
         f = sparse.csr_array(f, dtype=np.float32)
-        if not np.isfinite(f.data).all(): raise ValueError(f'{name} has {int((~np.isfinite(f.data)).sum())} values that are not finite numbers.')
+        if bad := int((~np.isfinite(f.data)).sum()):
+            raise ValueError(f'{name} has {bad} values that are not finite numbers.')
         return [f]
 
-    def _cut(self, train, u, device): # numbers of the windows that there are, and the window of each rating
+    def _cut(self, train, u, device): # the windows that there are, and that of each rating
         if not self.windows: return [], []
-        if train.times is None: raise ValueError(f'windows={self.windows} need times: Ratings(…, time=\'name of the column\'), or windows=().')
+        if train.times is None:
+            raise ValueError(f'windows={self.windows} need times: '
+                             "Ratings(…, time='name of the column'), or windows=().")
         times = torch.from_numpy(np.ascontiguousarray(train.times)).to(device)
         both = [window_keys(u, times, o).unique(return_inverse=True) for o in self.windows]
         return [o for o,_ in both], [o for _,o in both]
 
-    def _window_rows(self, keys, users, times): # the window of each pair, of each kind; one past the last where there is none
-        if times is None: return [torch.full_like(users, len(o), dtype=torch.long) for o in keys]
+    def _window_rows(self, keys, users, times): # of each pair, as `find_windows` gives
+        users = users.long()
+        if times is None: return [torch.full_like(users, len(o)) for o in keys]
         t = torch.as_tensor(np.asarray(times)).to(users.device)
-        if t.shape!=users.shape: raise ValueError(f'times has shape {tuple(t.shape)}; {tuple(users.shape)} is needed, one for each pair.')
-        return [find_windows(k, window_keys(users.long(), t, o)) for k,o in zip(keys, self.windows)]
+        if t.shape!=users.shape:
+            raise ValueError(f'times has shape {tuple(t.shape)}; {tuple(users.shape)} is needed, '
+                             'one for each pair.')
+        return [find_windows(k, window_keys(users, t, o)) for k,o in zip(keys, self.windows)]
 
     def moments(self,
         x,         # (n,2) row numbers of users and items, as `encode` gives
@@ -448,19 +487,22 @@ class BayesianMF(FactorModel):
     )->tuple: # three (n,) tensors: mean, variance of what we do not know, variance of the noise
         "What the draws say about a rating: its mean, not clipped, and the two parts of its variance; raises ValueError for times that do not fit"
         check_pairs(x, *self.sizes)
-        if times is not None and not self.windows: raise ValueError('This BayesianMF was made with windows=(), so times tell it nothing.')
+        if times is not None and not self.windows:
+            raise ValueError('This BayesianMF was made with windows=(), so times tell it nothing.')
         u, i = x.to(self.mean.device).T
-        windows = self._window_rows([getattr(self, f'window_keys_{n}') for n in range(len(self.windows))], u, times)
+        keys = [getattr(self, f'window_keys_{n}') for n in range(len(self.windows))]
+        windows = self._window_rows(keys, u, times)
         unseen = torch.zeros(len(u), device=u.device)
-        for n,rows in enumerate(windows): unseen += self.window_spread[n]*(rows==len(getattr(self, f'window_keys_{n}')))
+        for k,rows,var in zip(keys, windows, self.window_spread): unseen += var*(rows==len(k))
+        names = 'user_draws', 'item_draws', *(f'window_draws_{n}' for n in range(len(keys)))
         total = torch.zeros(2, len(u), dtype=torch.double, device=u.device)
         with few_threads(len(u)):
             for s in range(len(self.user_draws)):
-                state = {name: getattr(self, name)[s] for name in ('user_draws', 'item_draws', *(f'window_draws_{n}' for n in range(len(windows))))}
-                f = _one_draw(state, u, i, windows)
+                f = _one_draw({name: getattr(self, name)[s] for name in names}, u, i, windows)
                 total += torch.stack([f, f*f])
             mean, square = total/len(self.user_draws)
-            return (self.mean+mean).float(), (square-mean**2).clamp(min=0).float() + unseen, self.noise_draws[:,u].mean(0)
+            unknown = (square-mean**2).clamp(min=0).float() + unseen
+            return (self.mean+mean).float(), unknown, self.noise_draws[:,u].mean(0)
 
     def predict_at(self,
         x,    # (n,2) row numbers of users and items, as `encode` gives
@@ -469,15 +511,18 @@ class BayesianMF(FactorModel):
         "The predictive mean at given times, clipped; raises what `moments` raises"
         return self._clip(self.moments(x, times)[0])
 
-    def forward(self, x): return self._clip(self.moments(x)[0]) # (bs,2) row numbers → (bs,) predicted ratings
+    def forward(self, x): # (bs,2) row numbers → (bs,) predicted ratings
+        return self._clip(self.moments(x)[0])
 
-    def block(self, users, items=None): # (n,), (m,) row numbers → (n,m) predicted ratings
+    def block(self, users, items=None): # (n,), (m,) row numbers → (n,m) predictions
         self._check_fitted()
-        U, M = self.user_draws[:,users], self.item_draws if items is None else self.item_draws[:,items]
+        U, M = self.user_draws[:,users], self.item_draws
+        if items is not None: M = M[:,items]
         bias = self.mean + U[:,:,0].mean(0)[:,None] + M[:,:,0].mean(0)
         return self._clip(torch.addbmm(bias, U[:,:,1:], M[:,:,1:].mT, alpha=1/len(U)))
 
-def _one_draw(state, users, items, windows): # (n,) what one draw says about pairs, without the mean
+def _one_draw(state, users, items, windows): # (n,) sums for pairs, without the mean
     res = pair_sums(state['user_draws'], state['item_draws'], users.long(), items.long())
-    for n,rows in enumerate(windows): res = res + F.pad(state[f'window_draws_{n}'], (0,1))[rows] # the mean of an unseen one is 0
+    for n,rows in enumerate(windows): # the mean of an unseen one is 0
+        res = res + F.pad(state[f'window_draws_{n}'], (0,1))[rows]
     return res
