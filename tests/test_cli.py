@@ -136,7 +136,7 @@ def all_runs(env, mine, tmp_path_factory):
         'all': run('--bs', 4096, '--epochs', 1, stdout='ascii'), 'bs': run('--bs', 1_000_000),
         'data': (['data'], {}), 'path': (['data', '--path', env['COLLAB_LESSON_DATA']], {'COLLAB_LESSON_DATA': ''}),
         # a file of one's own
-        'own': run('--ratings', mine, *columns),
+        'own': run('--ratings', mine, *columns, '--models', 'all', 'ALS'),
         'own data': (['data', '--ratings', mine, *columns, '--time', 'ts'], {}), 'own path': (['data', '--path', mine, *columns], {}),
         'bad lines': (['data', '--ratings', bad_csv, *columns], {}),
         # outputs
@@ -212,10 +212,11 @@ def test_run_on_ratings_of_another_scale(all_runs):
     code, out, err = res['own']
     assert code==0 and 'notes' not in out and '1,501 ratings from -10 to 10' in out, (out, err)
     records = records_of(outs['own'])
-    assert list(dict.fromkeys(o['model'] for o in records))==list(recipes)
+    assert list(dict.fromkeys(o['model'] for o in records))==[*recipes, 'ALS']
+    assert not any(v!=v for o in records for v in o.values()) and re.search('ALS .* – ', out), 'a dash for the loss that ALS has not'
     last = {o['model']: o['valid_loss'] for o in records}
     assert last['DotProductBias-continued']<20, 'guessing the mean gives 28'
-    assert {o['bs'] for o in records}=={64}, 'as many as `batch_size` gives'
+    assert {o['bs'] for o in records}=={64} and last['ALS']<10, last
     assert {o['bs'] for o in records_of(outs['sigint second'])}=={32}
 
 def test_ratings_that_repeat_are_told(all_runs): assert '1 ratings repeat a pair' in all_runs[0]['own'][2]
