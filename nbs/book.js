@@ -183,7 +183,7 @@
         o.setAttribute('aria-label', `Person ${i + 1}, film ${j + 1}: ${asked ? 'the cell in question' : r ? r + (r > 1 ? ' stars' : ' star') : 'blank'}`)
       }))
       answer.textContent = `? ≈ ${Math.min(5, Math.max(1, value)).toFixed(1)} stars`
-      sum.textContent = `${mean} + ${number(p)} × ${number(x)} + ${number(q)} × ${number(y)} = ${number(value)}` + (value < 1 || value > 5 ? ', kept between 1 and 5' : '')
+      sum.textContent = `${mean} + (${number(p)} × ${number(x)}) + (${number(q)} × ${number(y)}) = ${number(value)}` + (value < 1 || value > 5 ? ', kept between 1 and 5' : '')
       hero.dataset.state = JSON.stringify({ask, people, value, stars})
     }
     show()

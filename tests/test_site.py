@@ -509,11 +509,11 @@ def test_screenshots(visit):
         tag = f"{scheme}-{size['width']}.png"
         for name in ('index', 'bias'):
             page = visit(name, color_scheme=scheme, viewport=size)
-            page.screenshot(path=shots/f'page-{name}-{tag}')
+            page.screenshot(path=shots/f'page-{name}-{tag}', timeout=60_000)
         if (scheme, size) == ('light', desk): continue
         page = visit('widgets', color_scheme=scheme, viewport=size)
         page.add_style_tag(content='#quarto-header { display: none }')
         for i in range(page.locator('.cl-w').count()):
             w = page.locator('.cl-w').nth(i)
             w.scroll_into_view_if_needed()
-            w.screenshot(path=shots/f"widget-{w.get_attribute('data-widget')}-{tag}")
+            w.screenshot(path=shots/f"widget-{w.get_attribute('data-widget')}-{tag}", timeout=60_000)
