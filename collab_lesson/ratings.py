@@ -1033,14 +1033,13 @@ class _Lines:
     def _cut(self, block): # behind a line that no open quote continues, if there is one
         cut = block.rfind(b'\n')+1
         if not self.quotes or not cut: return cut
-        odd = (block.count(b'"', 0, cut) - block.count(b'\\"', 0, cut))%2
-        at = cut
-        for _ in range(1000):
-            if not odd: return at
+        count = lambda a,b: np.array([block.count(b'"', a, b), block.count(b'\\"', a, b)])
+        n, at = count(0, cut), cut
+        for _ in range(1000): # whether \" is an escape depends on the file: either will do
+            if n[0]%2==0 or (n[0]-n[1])%2==0: return at
             before = block.rfind(b'\n', 0, at-1)+1
             if not before: return cut
-            odd ^= (block.count(b'"', before, at) - block.count(b'\\"', before, at))%2
-            at = before
+            n, at = n-count(before, at), before
         return cut
 
 # %% ../nbs/00_ratings.ipynb #afba65da

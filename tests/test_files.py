@@ -339,6 +339,11 @@ def test_whatever_pandas_writes(tmp_path_factory, rows, sep):
     df['user'] = 'u'+df.user
     same(read_ratings(write(tmp_path_factory.mktemp('x')/'x.csv', df.to_csv(index=False, sep=sep))), df)
 
+def test_a_backslash_at_the_end_of_a_field_is_no_escape(tmp_path):
+    "Found by the test above: a line break in quotes after it was taken for broken quotes"
+    df = pd.DataFrame(dict(user=['u;\\', 'u0\n'], item=0, rating=0.))
+    same(read_ratings(write(tmp_path/'x.csv', df.to_csv(index=False, sep=';'))), df)
+
 def test_dates(tmp_path):
     for text,want in [('2020-01-02', 1577923200), ('2020-01-02 00:00:01', 1577923201), ('2020-01-02T01:00:00+01:00', 1577923200), ('2020-01-02T00:00:00.5Z', 1577923200), ('1577923200.9', 1577923200)]:
         assert read_ratings(write(tmp_path/'x.csv', f'user,item,rating,date\n1,2,3,{text}\n1,3,3,{text}\n')).times.tolist()==[want]*2, text
