@@ -95,7 +95,8 @@ def set_range(
     if r is None: return 1.
     lo,hi = data.scale
     if isinstance(r, str): # 'auto'
-        pad = beyond*(hi-lo) or 1. # all ratings may be the same
+        pad = beyond*(hi-lo)
+        if lo==hi: pad = 1. # all ratings are the same
         model.y_range = lo-pad, hi+pad
         return float(data.values.astype(float).var()) or 1.
     if lo<r[0] or hi>r[1]:

@@ -156,6 +156,7 @@ def score_block(
     items=None # (m,) row numbers of items; default: all
 )->torch.Tensor: # (n,m), on the CPU
     "The model's answer for every combination; the model stays on its device and in its mode"
+    if hasattr(model, '_check_fitted'): model._check_fitted()
     was_training, device = model.training, next(iter(model.state_dict().values())).device
     users, items = torch.as_tensor(users, device=device), None if items is None else torch.as_tensor(items, device=device)
     model.eval()
@@ -174,7 +175,7 @@ def top_items(
     k,          # items per list
     seen=None,  # `Ratings` whose items are left out of their users' lists; default: nothing is left out
     among=None, # (m,) row numbers of the items to choose from; default: all
-    cells=2**24 # scores at a time: 64 MB
+    cells=2**20 # scores at a time: 4 MB, which a processor's cache can hold
 ): # yields (users (b,), items (b,k), scores (b,k)), the best first; a score of -inf: there is no such item
     "The best items of each user, a block of users at a time"
     n_items = data.n_items if among is None else len(among)

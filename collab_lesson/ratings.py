@@ -278,6 +278,7 @@ class RatingsLoader:
 # %% ../nbs/00_ratings.ipynb #9ff8df32
 class Ratings:
     "Who rated what, how high and, if known, when: int32 row numbers, float32 values, int64 seconds, and the names behind the numbers"
+    skipped = 0 # lines that `read_ratings` has left out
     def __init__(self,
         df,                 # DataFrame, one row per rating
         user='user', item='item', # columns of ids: whole numbers, text, or categories of either

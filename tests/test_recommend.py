@@ -8,7 +8,7 @@ from collab_lesson import __version__
 from collab_lesson.cli import _models as cli_models
 from collab_lesson.collab_learner import load
 from collab_lesson.movielens import load_movies, load_ratings
-from collab_lesson.ranking import EASE, gini, interactions, ranking_metrics, stratified_split
+from collab_lesson.ranking import EASE, gini, item_weights, ranking_metrics, stratified_split
 from collab_lesson.ranking import recommend as library_recommend
 from collab_lesson.ratings import synthetic_ratings
 from common import movielens, python
@@ -357,7 +357,8 @@ def test_gini(rng):
 def test_ease_is_the_optimum(rng, reg, dropout):
     "No change of an off-diagonal weight lowers the objective: its gradient is zero there"
     X = torch.tensor(rng.random((12, 6))<.4).double()
-    B, G = EASE(X, reg, dropout).B, X.T @ X
+    G = X.T @ X
+    B = item_weights(G, reg, dropout)
     gradient = (G + torch.diag(reg + dropout/(1-dropout)*G.diagonal()))@B - G
     assert gradient.fill_diagonal_(0).abs().max()<1e-8 and (B.diagonal()==0).all()
 
@@ -371,6 +372,11 @@ def test_stratified_split(rng, ratio):
     counts = df.user.value_counts()
     assert (df.user.iloc[train].value_counts().reindex(counts.index, fill_value=0)-(ratio*counts).round()).abs().max()==0
 
-def test_interactions():
-    X = interactions([0,1,1], [2,0,1], 2, 3, [5,4,3])
-    assert X.tolist()==[[0,0,5], [4,3,0]]
+def test_ease_of_ratings_is_that_of_the_matrix():
+    import pandas as pd
+    from collab_lesson.ratings import Ratings
+    r = Ratings(pd.DataFrame(dict(user=[1,1,2,3,3,3], item=[7,8,7,8,9,7], rating=[5,4,3,1,2,5])))
+    model = EASE(2., .3, weights='ones')
+    model.fit(r)
+    X = torch.from_numpy((r.csr()>0).toarray()).float()
+    assert torch.allclose(model.B, item_weights(X.T@X, 2., .3)) and torch.allclose(model.block(torch.arange(4)), X@model.B)
