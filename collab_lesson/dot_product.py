@@ -64,12 +64,14 @@ def check_fits(
     model, # any model of this book
     data   # `Ratings`, or DataLoaders made from a table
 ):
-    "Raise ValueError where a model and data do not belong together: tables of other sizes, or other names than it was trained on"
+    "Raise ValueError where a model and data do not belong together: tables that are too small, or other names than it was trained on"
     r, sizes = as_ratings(data), table_sizes(model)
-    if sizes is not None and tuple(sizes)!=(r.n_users, r.n_items):
-        raise ValueError(f'The {type(model).__name__} has rows for {sizes[0]-1:,} users and {sizes[1]-1:,} items; these ratings '
-                         f'number {r.n_users-1:,} and {r.n_items-1:,}. Give the ratings that it was trained on.')
     known = getattr(model, 'fitted_to', None)
+    if sizes is not None:
+        small = sizes[0]<r.n_users or sizes[1]<r.n_items # a trained model may have rows to spare
+        if small or known is None and tuple(sizes)!=(r.n_users, r.n_items):
+            raise ValueError(f'The {type(model).__name__} has rows for {sizes[0]-1:,} users and {sizes[1]-1:,} items; these ratings '
+                             f'number {r.n_users-1:,} and {r.n_items-1:,}. Give the ratings that it was trained on.')
     if known is not None and tuple(known)!=(r.user_names.fingerprint, r.item_names.fingerprint):
         raise ValueError(f'The {type(model).__name__} was trained on other users or items than these ratings name. '
                          'Give the ratings that it was trained on.')
@@ -79,10 +81,11 @@ def mark_fitted(
     model, # that is about to be trained
     data   # `Ratings` it is trained on
 ):
-    "Check that the tables have the right sizes, and note whose rows they are"
-    model.fitted_to = None
-    check_fits(model, data)
+    "Check that the tables are large enough, and note whose rows they are"
+    before = getattr(model, 'fitted_to', None)
     model.fitted_to = data.user_names.fingerprint, data.item_names.fingerprint
+    try: check_fits(model, data)
+    except ValueError: model.fitted_to = before; raise
 
 # %% ../nbs/04_dot_product.ipynb #78702519
 def set_range(

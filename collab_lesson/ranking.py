@@ -183,7 +183,9 @@ def top_items(
     place[slice(None) if among is None else among.numpy()] = np.arange(n_items)
     for u in users.split(max(1, cells//max(n_items, 1))):
         score = score_block(model, u, among)
-        if among is None: score[:,0] = -torch.inf         # nobody's item
+        if among is None:
+            score = score[:,:n_items]                     # without rows to spare
+            score[:,0] = -torch.inf                       # nobody's item
         if seen is not None:
             m = seen.csr()[u.numpy()]
             at = place[m.indices]

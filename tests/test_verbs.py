@@ -386,3 +386,11 @@ def test_splits_are_partitions(by):
     assert set(a.user_names.index) <= set(r.user_names.index) and (a.users>0).all() and (a.items>0).all()
     if by=='time': assert a.times.max()<=b.times.min()
     if by=='last': assert (np.bincount(b.users)[1:]<=1).all()
+
+@pytest.mark.parametrize('cls', [DotProductBias, DotProductBiasCustom])
+def test_rows_to_spare_do_no_harm(cls, board):
+    "A table may be larger than the ratings need; what has no name is never recommended"
+    set_seed(1)
+    model = fit(cls(board.n_users+3, board.n_items+5, 4, y_range='auto'), board, **gradient).model
+    assert recommend(model, board, 3, 100, exclude_seen=False).item.nunique()==board.n_items-1
+    assert predict(model, board, 0, 0)>3.4 and len(similar(model, board, 4, 100))==board.n_items-2
