@@ -53,7 +53,9 @@
     const box = math.closest('p, .math.display, li, dd, td') || math.parentElement
     math.classList.remove('whole-line'); math.style.fontSize = ''
     if (math.nextElementSibling?.matches('.broken-line')) math.nextElementSibling.remove()
-    const row = math.querySelector(':scope > semantics > mrow, :scope > mrow'), room = box.clientWidth
+    let row = math.querySelector(':scope > semantics > mrow, :scope > mrow')
+    while (row?.children.length === 1 && row.firstElementChild.matches('mrow')) row = row.firstElementChild
+    const room = box.clientWidth
     const width = Math.max(math.getBoundingClientRect().width, math.scrollWidth, row ? row.getBoundingClientRect().width : 0)
     if (!room || width <= room + 1) return
     const lines = [[]]
