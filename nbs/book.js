@@ -60,7 +60,9 @@
     if (!room || width <= room + 1) return
     const lines = [[]]
     let used = 0
-    for (const o of row ? row.children : []) {
+    const parts = [], add = o => { if (o.matches('mrow') && o.getBoundingClientRect().width > room * .5) [...o.children].forEach(add); else parts.push(o) }
+    if (row) [...row.children].forEach(add)
+    for (const o of parts) {
       const w = o.getBoundingClientRect().width, gap = o.matches('mspace') && parseFloat(o.getAttribute('width')) >= 1
       const sign = o.matches('mo') && /^[=≈≤≥<>∝∼→⇒+−±·-]$/.test(o.textContent.trim())
       if ((gap && used) || (sign && used > room * .45)) { lines.push([]); used = 0 }
