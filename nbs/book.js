@@ -53,12 +53,16 @@
     const box = math.closest('p, .math.display, li, dd, td') || math.parentElement
     math.classList.remove('whole-line'); math.style.fontSize = ''
     if (math.nextElementSibling?.matches('.broken-line')) math.nextElementSibling.remove()
-    const row = math.querySelector(':scope > semantics > mrow, :scope > mrow'), room = box.clientWidth
+    let row = math.querySelector(':scope > semantics > mrow, :scope > mrow')
+    while (row?.children.length === 1 && row.firstElementChild.matches('mrow')) row = row.firstElementChild
+    const room = box.clientWidth
     const width = Math.max(math.getBoundingClientRect().width, math.scrollWidth, row ? row.getBoundingClientRect().width : 0)
     if (!room || width <= room + 1) return
     const lines = [[]]
     let used = 0
-    for (const o of row ? row.children : []) {
+    const parts = [], add = o => { if (o.matches('mrow') && o.getBoundingClientRect().width > room * .5) [...o.children].forEach(add); else parts.push(o) }
+    if (row) [...row.children].forEach(add)
+    for (const o of parts) {
       const w = o.getBoundingClientRect().width, gap = o.matches('mspace') && parseFloat(o.getAttribute('width')) >= 1
       const sign = o.matches('mo') && /^[=≈≤≥<>∝∼→⇒+−±·-]$/.test(o.textContent.trim())
       if ((gap && used) || (sign && used > room * .45)) { lines.push([]); used = 0 }
