@@ -250,12 +250,13 @@ def _shown(c):
     if folded and summary and re.search('solution|answer', summary[1], re.I):  # an answer hides what it prints, too
         c.source = re.sub(r'^#\|\s*code-(fold|summary):.*\n', '', c.source, flags=re.M)
         return [_md(_html(f'<details class="answer"><summary>{html.escape(summary[1])}</summary>')), c, _md(_html('</details>'))]
+    if _is_imports(c):
+        c.source = re.sub(r'^#\|\s*code-(fold|summary):.*\n', '', c.source, flags=re.M)
+        fold('true', 'Imports')
+        return within('imports', c)
     if folded: return within('plumbing', c)
     if 'Markdown(chapter_map())' in c.source: return within('map', c)
     if 'code-fold' in c.source or re.search(r'^#\|\s*echo:\s*false', c.source, re.M): return [c]
-    if _is_imports(c):
-        fold('true', 'Imports')
-        return within('imports', c)
     if _is_checks(c): return within('checks', c)
     if len(lines) > long_cell:
         if re.search(r'^(def|class) ', c.source, re.M): fold('show', f'Code, {len(lines)} lines')
