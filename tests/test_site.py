@@ -336,6 +336,11 @@ def test_skip_to_the_text(visit):
     page.keyboard.press('Enter'); page.keyboard.press('Tab')
     assert page.evaluate("!!document.activeElement.closest('main')")
 
+def test_a_bet_does_not_show_its_answer(visit):
+    "…in the code above it"
+    page = visit('bias')
+    assert page.locator('main fieldset').count() and not page.get_by_text('because=').count()
+
 def test_two_depths(visit):
     "The story leaves out imports, tests and cards; the choice is remembered; a link to what it leaves out shows it"
     page = visit('bias')
