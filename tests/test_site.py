@@ -434,6 +434,7 @@ def test_scoreboard(site):
     for p,_,_ in book.pages.scores:
         s = pages(site)[f'{p[3:-6]}.html']
         assert s.count('<li class="here"') + s.count('<li class=here') == 1 and len(re.findall(r'<b>[.\d]{5}</b></li>', s)) == len(book.pages.scores), p
+        assert 'drawn as in the notes' in s, 'its numbers are not those that the chapter teaches on'
     assert 'class="scores"' not in pages(site)['ranking.html']
 
 def test_demonstration_on_the_first_page(visit):

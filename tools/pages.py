@@ -205,7 +205,8 @@ def _scoreboard(cfg, name):
         text = f'<span>{text}</span>' if o == name else f'<a href="{page(o)}">{text}</a>'
         return f'<li{" class=here aria-current=true" if o == name else ""}>{text} <b>{sum(last[model].values())/len(last[model]):.3f}</b></li>'
     n = len(last[scores[0][1]])
-    return '\n\n' + _html(f'<ol class="scores" aria-label="Validation loss after training, mean of {n} seeds">{"".join(one(*o) for o in scores)}</ol>')
+    return '\n\n' + _html(f'<ol class="scores" aria-label="Validation loss after training, mean of {n} seeds">{"".join(one(*o) for o in scores)}</ol>'
+        f'<p class="scores-note">Validation loss, mean of {n} seeds, with ratings drawn as in the notes; the last one shows every rating once per epoch, as the chapters do.</p>')
 
 def _is_imports(c):
     lines = [o for o in c.source.splitlines() if o.strip() and not o.startswith('#')]
