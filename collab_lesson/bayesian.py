@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np, pandas as pd, torch, torch.nn.functional as F
 from scipy import sparse
-from .als import (FactorModel, Grouped, check_numbers, few_threads, ones_first,
-                               pair_sums, sweep_bar, _mse)
+from .als import (FactorModel, Grouped, check_numbers, few_threads,
+                               ones_first, pair_sums, sweep_bar, _mse)
 from .dot_product import check_pairs
 from .ratings import check_sizes, pick_device
 from .training import Run
@@ -30,10 +30,11 @@ def draw_gaussian(
     if info.any():
         if prec.dtype!=torch.double:
             return draw_gaussian(prec.double(), lin.double(), gen).to(lin.dtype)
-        raise ValueError(f'The precision of row {info.nonzero()[0].item()} is not positive '
-                         'definite; are some ratings thousands of times as far from the mean '
-                         'as the others?')
-    z = torch.randn(lin.shape, generator=gen, dtype=lin.dtype, device=lin.device)[...,None]
+        raise ValueError(
+            f'The precision of row {info.nonzero()[0].item()} is not positive '
+            'definite; are some ratings thousands of times as far from the mean '
+            'as the others?')
+    z = torch.randn((*lin.shape, 1), generator=gen, dtype=lin.dtype, device=lin.device)
     half = torch.linalg.solve_triangular(L, lin[...,None], upper=False)
     return torch.linalg.solve_triangular(L.mT, half + z, upper=True)[...,0]
 
@@ -56,9 +57,10 @@ def draw_wishart(
 class Prior:
     "What is believed before any rating, in standard deviations of the ratings; weak on purpose"
     kappa: float = 2.         # vectors at zero that the prior is worth
-    df: float|None = None     # degrees of freedom of the Wisharts; default: the length of a vector, the fewest that are proper
+    df: float | None = None  # degrees of freedom of the Wisharts; default: the length of a vector, the fewest that are proper
     scatter: float = .1       # their scatter around the mean, in each direction
-    noise: tuple = (1., 1.)   # shape and rate of the gamma prior on the precision of ratings
+    # shape and rate of the gamma prior on the precision of ratings
+    noise: tuple = (1., 1.)
     window: tuple = (1., .02) # the same for effects of time
 
 # %% ../nbs/18_bayesian.ipynb #d6462de8
@@ -71,8 +73,10 @@ def draw_normal_wishart(
     X = X.double()
     n,d = X.shape
     mean = X.mean(0)
-    scatter = (X-mean).T@(X-mean) + n*prior.kappa/(n+prior.kappa)*torch.outer(mean, mean)
-    prec = draw_wishart(scatter + prior.scatter*torch.eye(d, dtype=X.dtype, device=X.device), (prior.df or d)+n, gen, rng)
+    scatter = (X-mean).T@(X-mean)+n*prior.kappa/(n+prior.kappa)*torch.outer(mean, mean)
+    prec = draw_wishart(
+        scatter+prior.scatter*torch.eye(d, dtype=X.dtype, device=X.device),
+        (prior.df or d)+n, gen, rng)
     mu = draw_gaussian((n+prior.kappa)*prec[None], (n*prec@mean)[None], gen)[0]
     return mu.float(), prec.float()
 
@@ -85,7 +89,8 @@ class SparseRows:
     ):
         m = sparse.csr_array(m, dtype=np.float32)
         parts = m.indptr.astype(np.int64), m.indices.astype(np.int64), m.data
-        self.starts, self.columns, self.values = (torch.from_numpy(o).to(device) for o in parts)
+        self.starts, self.columns, self.values = (torch.from_numpy(o).to(device)
+                                                  for o in parts)
 
     def __matmul__(self, X): # (f,d) → (n,d)
         return F.embedding_bag(self.columns, X, self.starts, mode='sum',
@@ -146,13 +151,17 @@ class Features:
         "Draw the vectors, then their precision"
         L = torch.linalg.cholesky(prec)
         half = torch.linalg.solve_triangular(L, self.prec, upper=False)
-        omega,E = torch.linalg.eigh(torch.linalg.solve_triangular(L, half.T, upper=False))
-        A = self.squares[:,None] + omega                       # the precisions, in the basis C = L⁻ᵀE
+        omega, E = torch.linalg.eigh(
+            torch.linalg.solve_triangular(L, half.T, upper=False))
+        # the precisions, in the basis C = L⁻ᵀE
+        A = self.squares[:,None] + omega
         z = torch.randn(A.shape, generator=gen, device=A.device)/A.sqrt()
         z += self.project(resid)@(L@E)/A
         self.place(z@torch.linalg.solve_triangular(L.T, E, upper=True).T)
         V, d = self.vectors.double(), len(prec)
-        self.prec = draw_wishart(V.T@V + prior.scatter*torch.eye(d, dtype=V.dtype, device=V.device), (prior.df or d)+len(V), gen, rng).float()
+        self.prec = draw_wishart(
+            V.T@V+prior.scatter*torch.eye(d, dtype=V.dtype, device=V.device),
+            (prior.df or d)+len(V), gen, rng).float()
 
 # %% ../nbs/18_bayesian.ipynb #cell-22
 def history_features(
@@ -179,14 +188,16 @@ def table_features(
     rows, parts = names.find(ids), [sparse.csr_array((len(df), 0), dtype=np.float32)]
     if len(twice := np.flatnonzero(np.bincount(rows)[1:]>1)):
         name = names[twice[0]+1]
-        raise ValueError(f'{names.column} {name!r} occurs twice in the table of features.')
+        raise ValueError(
+            f'{names.column} {name!r} occurs twice in the table of features.')
     def ones_at(i, j, n, f):
         return sparse.csr_array((np.ones(len(i), np.float32), (i, j)), shape=(n, f))
     for name in df:
         if pd.api.types.is_numeric_dtype(df[name]):
             values = df[name].to_numpy(dtype=np.float32)
             if not np.isfinite(values).all():
-                raise ValueError(f'Features must be finite; look for missing values in {name}.')
+                raise ValueError(
+                    f'Features must be finite; look for missing values in {name}.')
             parts.append(sparse.csr_array(values[:,None]))
         else:
             codes, values = pd.factorize(df[name], sort=True)
@@ -210,11 +221,15 @@ class Side:
         device = grouped.count.device
         self.seen = grouped.count>0
         self.table = .1*torch.randn(grouped.n, d, generator=gen, device=device)
-        self.mu, self.prec = torch.zeros(d, device=device), 5*torch.eye(d, device=device)
+        self.mu, self.prec = torch.zeros(d,
+                                         device=device), 5*torch.eye(d, device=device)
         self.features = [Features(o, self.seen, d, max_rows) for o in features]
 
     @property
-    def center(self): return self.mu + sum((o.effect for o in self.features), torch.zeros_like(self.table)) # (n,d) prior means
+    def center(self):
+        # (n,d) prior means
+        return self.mu+sum(
+            (o.effect for o in self.features), torch.zeros_like(self.table))
 
     def draw_rows(self,
         other,       # (n_partners,d) vectors of the other side
@@ -230,13 +245,14 @@ class Side:
         center, res = self.center, []
         for rows,A,h in self.grouped.equations(D, y, chunk):
             if own is not None: A, h = A*own[rows,None,None], h*own[rows,None]
-            res.append(draw_gaussian(A + self.prec, h + center[rows]@self.prec, self.gen))
+            res.append(draw_gaussian(A+self.prec, h+center[rows]@self.prec, self.gen))
         self.table = torch.cat(res)
 
     def draw_prior(self):
         "Draw mean, precision and feature vectors, given the vectors"
         resid = self.table - (self.center-self.mu)
-        self.mu, self.prec = draw_normal_wishart(resid[self.seen], self.prior, self.gen, self.rng)
+        self.mu, self.prec = draw_normal_wishart(resid[self.seen], self.prior, self.gen,
+                                                 self.rng)
         resid = resid - self.mu
         for o in self.features:
             resid = resid + o.effect
@@ -274,9 +290,11 @@ class Windows:
         "Draw the effects, then their precision"
         prec = torch.full_like(self.effect, self.prec).index_add_(0, self.rows, w)
         lin = torch.zeros_like(self.effect).index_add_(0, self.rows, w*resid)
-        self.effect = lin/prec + torch.randn(self.n, generator=self.gen, device=lin.device)/prec.sqrt()
+        self.effect = lin/prec+torch.randn(self.n, generator=self.gen,
+                                           device=lin.device)/prec.sqrt()
         a,b = self.prior.window
-        self.prec = self.rng.gamma(a+self.n/2, 1/(b+self.effect.square().sum().item()/2))
+        self.prec = self.rng.gamma(a+self.n/2,
+                                   1/(b+self.effect.square().sum().item()/2))
 
 # %% ../nbs/18_bayesian.ipynb #cell-32
 class Gibbs:
@@ -294,24 +312,31 @@ class Gibbs:
     ):
         prior, order = prior or Prior(), torch.argsort(users, stable=True)
         self.prior, self.noise_df, device = prior, noise_df, users.device
-        self.gen, self.rng = torch.Generator(device).manual_seed(seed), np.random.default_rng(seed)
+        self.gen, self.rng = torch.Generator(device).manual_seed(
+            seed), np.random.default_rng(seed)
         self.u, self.i, ratings = users[order], items[order], ratings[order].double()
         self.mean = ratings.mean().item()
         differ = ratings.min()<ratings.max()
         self.sd = ratings.std(correction=0).item() if differ else 1.
         self.y = ((ratings-self.mean)/self.sd).float()
         def side(a, b, n, features):
-            return Side(Grouped(a, b, n), 1+n_factors, features, prior, self.gen, self.rng, max_rows)
+            return Side(Grouped(a, b, n), 1+n_factors, features, prior, self.gen,
+                        self.rng, max_rows)
         self.users = side(self.u, self.i, n_users, user_features)
         self.items = side(self.i, self.u, n_items, item_features)
-        self.windows = [Windows(o[order], int(o.max())+1, prior, self.gen, self.rng) for o in windows]
+        self.windows = [
+            Windows(o[order],
+                    int(o.max())+1, prior, self.gen, self.rng) for o in windows
+        ]
         self.alpha, self.weight = 1., torch.ones(n_users, device=device)
 
     @property
     def noise_sd(self): return self.sd*self.alpha**-.5 # in the unit of the ratings
 
     @property
-    def shift(self): return sum((o.effect[o.rows] for o in self.windows), torch.zeros_like(self.y)) # effect of time on every rating
+    def shift(self):
+        # effect of time on every rating
+        return sum((o.effect[o.rows] for o in self.windows), torch.zeros_like(self.y))
 
     def product(self):
         "Biases plus dot product, for every rating"
@@ -327,12 +352,16 @@ class Gibbs:
             resid = resid - o.effect[o.rows]
 
     def draw_noise(self, product):
-        S = torch.zeros_like(self.weight).index_add_(0, self.u, (self.y - self.shift - product)**2)
+        S = torch.zeros_like(self.weight).index_add_(0, self.u,
+                                                     (self.y-self.shift-product)**2)
         if self.noise_df:
-            shape, rate = (self.noise_df+self.users.grouped.count)/2, (self.noise_df+self.alpha*S)/2
-            self.weight = torch.as_tensor(self.rng.standard_gamma(shape.cpu().numpy())).to(S)/rate
+            shape, rate = (self.noise_df+self.users.grouped.count)/2, (self.noise_df+
+                                                                       self.alpha*S)/2
+            self.weight = torch.as_tensor(self.rng.standard_gamma(
+                shape.cpu().numpy())).to(S)/rate
         a,b = self.prior.noise
-        self.alpha = self.rng.gamma(a+len(self.y)/2, 1/(b+(self.weight*S).double().sum().item()/2))
+        self.alpha = self.rng.gamma(a+len(self.y)/2,
+                                    1/(b+(self.weight*S).double().sum().item()/2))
 
     def sweep(self):
         "Draw every unknown once, given all others"
@@ -348,10 +377,14 @@ class Gibbs:
     def state(self)->dict: # of tensors, in the unit of the ratings
         "What predictions need: vectors, noise of each user, effects of time and their variance"
         s, device = self.sd, self.y.device
-        def unit(t): return torch.cat([t[:,:1]*s, t[:,1:]*s**.5], 1) # of factors, two multiply
-        res = dict(user_draws=unit(self.users.table), item_draws=unit(self.items.table),
-                   noise_draws=s*s/(self.alpha*self.weight),
-                   window_spread=torch.tensor([s*s/o.prec for o in self.windows], device=device))
+        def unit(t):
+            return torch.cat([t[:,:1]*s, t[:,1:]*s**.5], 1) # of factors, two multiply
+
+        res = dict(
+            user_draws=unit(self.users.table), item_draws=unit(self.items.table),
+            noise_draws=s*s/(self.alpha*self.weight),
+            window_spread=torch.tensor([s*s/o.prec for o in self.windows],
+                                       device=device))
         for n,o in enumerate(self.windows): res[f'window_draws_{n}'] = s*o.effect
         return res
 
@@ -379,16 +412,19 @@ class BayesianMF(FactorModel):
         seed=42,
         max_rows=10_000    # of the shorter side of a table of features, see `shorter_side`
     ):
-        sizes = dict(n_factors=n_factors, n_sweeps=n_sweeps, thin=thin, max_rows=max_rows)
+        sizes = dict(n_factors=n_factors, n_sweeps=n_sweeps, thin=thin,
+                     max_rows=max_rows)
         check_sizes(**sizes)
         check_numbers(seed=seed, burn=burn, whole=True)
         if burn>=n_sweeps:
-            raise ValueError(f'burn={burn} must be below n_sweeps={n_sweeps}, or no draw is kept.')
+            raise ValueError(
+                f'burn={burn} must be below n_sweeps={n_sweeps}, or no draw is kept.')
         if noise_df is not None: check_numbers(noise_df=noise_df)
         if noise_df==0: raise ValueError('noise_df=0 must be above 0, or None.')
         for o in windows: check_numbers(1, windows=o)
         self._set_range(y_range)
-        for name,v in dict(sizes, burn=burn, seed=seed).items(): setattr(self, name, int(v))
+        for name,v in dict(sizes, burn=burn, seed=seed).items():
+            setattr(self, name, int(v))
         self.noise_df = None if noise_df is None else float(noise_df)
         self.implicit, self.windows = bool(implicit), tuple(float(o) for o in windows)
 
@@ -423,9 +459,11 @@ class BayesianMF(FactorModel):
         tables['window_spread'] = tables['window_spread'].mean(0)
         tables |= {f'window_keys_{n}': o for n,o in enumerate(keys)}
         U, M = tables['user_draws'], tables['item_draws']
-        self._done(train, limits, **tables, mean=torch.tensor(g.mean, device=device).float(),
-                   user_factors=U[-1,:,1:].clone(), movie_factors=M[-1,:,1:].clone(),
-                   user_bias=U[:,:,0].mean(0), movie_bias=M[:,:,0].mean(0))
+        self._done(train, limits, **tables,
+                   mean=torch.tensor(g.mean, device=device).float(),
+                   user_factors=U[-1, :, 1:].clone(),
+                   movie_factors=M[-1, :, 1:].clone(),
+                   user_bias=U[:, :, 0].mean(0), movie_bias=M[:, :, 0].mean(0))
         return Run(self, pd.DataFrame(rows), interrupted=interrupted)
 
     def _sample(self, g, held_out, limits, callback, bar):
@@ -435,12 +473,15 @@ class BayesianMF(FactorModel):
                 start = time.perf_counter()
                 g.sweep()
                 row, state = dict(epoch=sweep, noise_sd=g.noise_sd), None
-                if sweep>=self.burn and (sweep-self.burn)%self.thin==0: state = g.state()
+                if sweep>=self.burn and (sweep-self.burn)%self.thin==0:
+                    state = g.state()
                 n = len(draws) + (state is not None)
                 if held_out is not None:
                     users, items, values, windows = held_out
-                    if state: total = total + _one_draw(state, users, items, windows).double()
-                    row['valid_loss'] = _mse(g.mean + total/n, values, limits) if n else math.nan
+                    if state:
+                        total = total + _one_draw(state, users, items, windows).double()
+                    row['valid_loss'] = _mse(g.mean+
+                                             total/n, values, limits) if n else math.nan
                 row['seconds'] = time.perf_counter()-start
                 rows.append(row)
                 if state: draws.append(state)
@@ -456,20 +497,24 @@ class BayesianMF(FactorModel):
         if f is None: return []
         if not sparse.issparse(f): f = np.asarray(f, dtype=np.float32)
         if f.ndim!=2 or f.shape[0]!=n or f.shape[1]==0:
-            raise ValueError(f'{name} has shape {tuple(f.shape)}; ({n}, any) is needed, '
-                             'one row of features for each row of the table.')
+            raise ValueError(
+                f'{name} has shape {tuple(f.shape)}; ({n}, any) is needed, '
+                'one row of features for each row of the table.')
         f = sparse.csr_array(f, dtype=np.float32)
         if bad := int((~np.isfinite(f.data)).sum()):
             raise ValueError(f'{name} has {bad} values that are not finite numbers.')
         return [f]
 
-    def _cut(self, train, u, device): # the windows that there are, and that of each rating
+    # the windows that there are, and that of each rating
+    def _cut(self, train, u, device):
         if not self.windows: return [], []
         if train.times is None:
             raise ValueError(f'windows={self.windows} need times: '
                              "Ratings(…, time='name of the column'), or windows=().")
         times = torch.from_numpy(np.ascontiguousarray(train.times)).to(device)
-        both = [window_keys(u, times, o).unique(return_inverse=True) for o in self.windows]
+        both = [
+            window_keys(u, times, o).unique(return_inverse=True) for o in self.windows
+        ]
         return [o for o,_ in both], [o for _,o in both]
 
     def _window_rows(self, keys, users, times): # of each pair, as `find_windows` gives
@@ -477,9 +522,13 @@ class BayesianMF(FactorModel):
         if times is None: return [torch.full_like(users, len(o)) for o in keys]
         t = torch.as_tensor(np.asarray(times)).to(users.device)
         if t.shape!=users.shape:
-            raise ValueError(f'times has shape {tuple(t.shape)}; {tuple(users.shape)} is needed, '
-                             'one for each pair.')
-        return [find_windows(k, window_keys(users, t, o)) for k,o in zip(keys, self.windows)]
+            raise ValueError(
+                f'times has shape {tuple(t.shape)}; {tuple(users.shape)} is needed, '
+                'one for each pair.')
+        return [
+            find_windows(k, window_keys(users, t, o))
+            for k, o in zip(keys, self.windows)
+        ]
 
     def moments(self,
         x,         # (n,2) row numbers of users and items, as `encode` gives
@@ -488,17 +537,21 @@ class BayesianMF(FactorModel):
         "What the draws say about a rating: its mean, not clipped, and the two parts of its variance; raises ValueError for times that do not fit"
         check_pairs(x, *self.sizes)
         if times is not None and not self.windows:
-            raise ValueError('This BayesianMF was made with windows=(), so times tell it nothing.')
+            raise ValueError(
+                'This BayesianMF was made with windows=(), so times tell it nothing.')
         u, i = x.to(self.mean.device).T
         keys = [getattr(self, f'window_keys_{n}') for n in range(len(self.windows))]
         windows = self._window_rows(keys, u, times)
         unseen = torch.zeros(len(u), device=u.device)
-        for k,rows,var in zip(keys, windows, self.window_spread): unseen += var*(rows==len(k))
-        names = 'user_draws', 'item_draws', *(f'window_draws_{n}' for n in range(len(keys)))
+        for k,rows,var in zip(keys, windows, self.window_spread):
+            unseen += var*(rows==len(k))
+        names = 'user_draws', 'item_draws', *(f'window_draws_{n}'
+                                              for n in range(len(keys)))
         total = torch.zeros(2, len(u), dtype=torch.double, device=u.device)
         with few_threads(len(u)):
             for s in range(len(self.user_draws)):
-                f = _one_draw({name: getattr(self, name)[s] for name in names}, u, i, windows)
+                f = _one_draw({name: getattr(self, name)[s]
+                               for name in names}, u, i, windows)
                 total += torch.stack([f, f*f])
             mean, square = total/len(self.user_draws)
             unknown = (square-mean**2).clamp(min=0).float() + unseen
@@ -522,7 +575,8 @@ class BayesianMF(FactorModel):
         return self._clip(torch.addbmm(bias, U[:,:,1:], M[:,:,1:].mT, alpha=1/len(U)))
 
 def _one_draw(state, users, items, windows): # (n,) sums for pairs, without the mean
-    res = pair_sums(state['user_draws'], state['item_draws'], users.long(), items.long())
+    res = pair_sums(state['user_draws'], state['item_draws'], users.long(),
+                    items.long())
     for n,rows in enumerate(windows): # the mean of an unseen one is 0
         res = res + F.pad(state[f'window_draws_{n}'], (0,1))[rows]
     return res

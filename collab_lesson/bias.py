@@ -25,11 +25,13 @@ def bias_baseline(
     def damped(resid, by):
         groups = pd.Series(resid).groupby(by)
         return groups.sum()/(damping + groups.count())
-    users, items = (pd.Series(plain_ids(ratings[o], o)) for o in (user_name, item_name)) # whatever the dtype
+    # whatever the dtype
+    users, items = (pd.Series(plain_ids(ratings[o], o)) for o in (user_name, item_name))
     bi = damped(stars-mu, items)
     bu = damped(stars-mu-items.map(bi).to_numpy(), users)
     def predict(df): # unknown users and items have no entry
-        known = lambda o, b: df[o].astype(object).map(b).astype(float).fillna(0).to_numpy()
+        known = lambda o, b: df[o].astype(object).map(b).astype(float).fillna(
+            0).to_numpy()
         return mu + known(user_name, bu) + known(item_name, bi)
     return predict
 
@@ -51,9 +53,10 @@ class DotProductBias(Module):
         self.y_range = y_range
 
     def forward(self, x): # (bs,2) row numbers → (bs,) predicted ratings
-        check_pairs(x, self.user_factors.num_embeddings, self.movie_factors.num_embeddings)
+        check_pairs(x, self.user_factors.num_embeddings,
+                    self.movie_factors.num_embeddings)
         users = self.user_factors(x[:,0])
         movies = self.movie_factors(x[:,1])
         res = (users * movies).sum(dim=1)
-        res = res + self.user_bias(x[:,0]).squeeze(1) + self.movie_bias(x[:,1]).squeeze(1)
+        res = res+self.user_bias(x[:, 0]).squeeze(1)+self.movie_bias(x[:, 1]).squeeze(1)
         return in_range(res, self.y_range)

@@ -26,19 +26,29 @@ class Recipe:
     "One training of the lesson"
     name: str               # what `--models` calls it
     model: str              # module and class, built with 50 factors
-    wd: float = .01         # weight decay; fastai's default unless the notes say otherwise
+    # weight decay; fastai's default unless the notes say otherwise
+    wd: float = .01
     after: str = None       # continue the model of this recipe instead of a fresh one
     replace: bool = True    # draw ratings with replacement, as the notes' loader does
-    notes: tuple = ()       # final validation losses that the original notes print for it
+    # final validation losses that the original notes print for it
+    notes: tuple = ()
 
-recipes = {o.name: o for o in [
-    Recipe('DotProduct', 'dot_product.DotProduct', notes=(.8743, .8864)),          # the notes trained it twice, once by mistake
-    Recipe('DotProductWithRange', 'sigmoid_range.DotProductWithRange'),
-    Recipe('DotProductBias', 'bias.DotProductBias', notes=(.9528,)),
-    Recipe('DotProductBias-continued', 'bias.DotProductBias', wd=.1, after='DotProductBias', notes=(.8903,)),
-    Recipe('DotProductBias-wd', 'bias.DotProductBias', wd=.1),
-    Recipe('DotProductBiasCustom-wd', 'custom_embedding.DotProductBiasCustom', wd=.1, notes=(.8536,)),
-    Recipe('DotProductBiasCustom-wd-once', 'custom_embedding.DotProductBiasCustom', wd=.1, replace=False)]}
+recipes = {
+    o.name: o
+    for o in [
+        Recipe('DotProduct', 'dot_product.DotProduct', notes=(
+            .8743, .8864)),  # the notes trained it twice, once by mistake
+        Recipe('DotProductWithRange', 'sigmoid_range.DotProductWithRange'),
+        Recipe('DotProductBias', 'bias.DotProductBias', notes=(.9528, )),
+        Recipe('DotProductBias-continued', 'bias.DotProductBias', wd=.1,
+               after='DotProductBias', notes=(.8903, )),
+        Recipe('DotProductBias-wd', 'bias.DotProductBias', wd=.1),
+        Recipe('DotProductBiasCustom-wd', 'custom_embedding.DotProductBiasCustom',
+               wd=.1, notes=(.8536, )),
+        Recipe('DotProductBiasCustom-wd-once', 'custom_embedding.DotProductBiasCustom',
+               wd=.1, replace=False)
+    ]
+}
 
 # What `recommend` can rank by, and the module of each
 _models = dict(ALS='als', BayesianMF='bayesian', BPR='ranking', EASE='ranking',
@@ -180,18 +190,28 @@ def lesson_table(
     import pandas as pd
     df = pd.DataFrame(records)
     if 'train_loss' not in df: df['train_loss'] = np.nan
-    runs = df.groupby(['model', 'seed'], sort=False).agg(parameters=('parameters', 'last'), train=('train_loss', 'last'),
-        valid=('valid_loss', 'last'), best=('valid_loss', 'min'), seconds=('seconds', 'sum'))
+    runs = df.groupby(['model', 'seed'],
+                      sort=False).agg(parameters=('parameters', 'last'),
+                                      train=('train_loss', 'last'),
+                                      valid=('valid_loss', 'last'),
+                                      best=('valid_loss', 'min'),
+                                      seconds=('seconds', 'sum'))
     runs['rmse'] = runs.valid**.5
     def show(s, digits):
         if s.isna().all(): return '–'
-        return f'{s.mean():.{digits}f}' + (f' ± {s.std():.{digits}f}' if len(s)>1 else '')
+        return f'{s.mean():.{digits}f}'+(f' ± {s.std():.{digits}f}'
+                                         if len(s) > 1 else '')
     rows = []
     for name,g in runs.groupby('model', sort=False):
         printed = recipes[name].notes if name in recipes else ()
-        rows.append({'model': name, 'parameters': f'{g.parameters.iloc[0]:,}', 'train loss': show(g.train, 4), 'valid loss': show(g.valid, 4),
-            'best valid': show(g.best, 4), 'RMSE': show(g.rmse, 3), 'seconds': f'{g.seconds.mean():.1f}',
-            'notes': ' and '.join(f'{o:.4f}' for o in printed) or '–'})
+        rows.append({
+            'model': name, 'parameters': f'{g.parameters.iloc[0]:,}',
+            'train loss': show(g.train,
+                               4), 'valid loss': show(g.valid,
+                                                      4), 'best valid': show(g.best, 4),
+            'RMSE': show(g.rmse, 3), 'seconds': f'{g.seconds.mean():.1f}',
+            'notes': ' and '.join(f'{o:.4f}' for o in printed) or '–'
+        })
     return pd.DataFrame(rows).drop(columns=[] if notes else ['notes'])
 
 def lesson_plot(
@@ -206,16 +226,26 @@ def lesson_plot(
     if ax is None: ax = plt.subplots(figsize=(9, 5))[1]
     df, last = pd.DataFrame(records), 0
     if 'train_loss' not in df: df['train_loss'] = np.nan
-    mean = df.groupby(['model', 'epoch'], sort=False)[['train_loss', 'valid_loss']].mean()
+    mean = df.groupby(['model', 'epoch'], sort=False)[['train_loss',
+                                                       'valid_loss']].mean()
     for (name,g),color,marker in zip(mean.groupby('model', sort=False), cycle(palette), cycle('os^Dv<>')):
-        before = recipes[name].after if name in recipes else None # a continued model starts where the other one ended
-        x = g.index.get_level_values('epoch')+1 + (mean.loc[before].index.max()+1 if before in mean.index else 0)
+        # a continued model starts where the other one ended
+        before = recipes[name].after if name in recipes else None
+        x = g.index.get_level_values('epoch')+1+(mean.loc[before].index.max()+
+                                                 1 if before in mean.index else 0)
         last = max(last, max(x))
         ax.plot(x, g.valid_loss, '-', marker=marker, ms=5, color=color, label=name)
-        ax.plot(x, g.train_loss, '--', marker=marker, ms=4, mfc='white', color=color, alpha=.7)
+        ax.plot(x, g.train_loss, '--', marker=marker, ms=4, mfc='white', color=color,
+                alpha=.7)
     ax.figure.legend(title='model', loc='outside right upper')
-    ax.legend(handles=[Line2D([], [], color='gray', ls=ls, label=l) for ls,l in [('-', 'validation'), ('--', 'training')]], loc='upper right')
-    ax.set(xlabel='epochs', ylabel='mean squared error', title='Where a dashed line falls and the solid one rises, the model over-fits')
+    ax.legend(
+        handles=[
+            Line2D([], [], color='gray', ls=ls, label=l)
+            for ls, l in [('-', 'validation'), ('--', 'training')]
+        ], loc='upper right')
+    ax.set(
+        xlabel='epochs', ylabel='mean squared error',
+        title='Where a dashed line falls and the solid one rises, the model over-fits')
     if last<30: ax.set_xticks(range(1, last+1))
     return ax
 
@@ -261,8 +291,9 @@ def _run_data(source, bs, device):
     train,valid = r.split('random')
     print(f'{source.path}: {r}')
     if valid.unknown:
-        print(f'{valid.unknown:,} of {len(valid):,} ratings to validate on are by users '
-              'or of items that the others do not have.')
+        print(
+            f'{valid.unknown:,} of {len(valid):,} ratings to validate on are by users '
+            'or of items that the others do not have.')
     sizes = train.n_users, train.n_items
     return lambda: {o: train.dls(bs, valid, device, replace=o) for o in both}, sizes
 
@@ -603,7 +634,8 @@ def recommend(
     if for_ is not None and like:
         names = '--for' if ratings else '--for (or --user)'
         refuse(f'{names} and --like exclude each other; give one of them.')
-    if not all(map(str.strip, like)): refuse('--like is empty; give a title, or part of one.')
+    if not all(map(str.strip, like)):
+        refuse('--like is empty; give a title, or part of one.')
     if model is not None and model not in _models:
         lower = {o.lower(): o for o in _models}
         near = difflib.get_close_matches(model.lower(), lower, 1)
@@ -669,9 +701,10 @@ def _answer(stars, lists, user, like, n):
     if why:
         parts = weights[:,None]*sub[:,best]*100
         columns['because of'] = [_reasons(o, liked, items, labels) for o in parts.T]
-        legend = ('rating: the predicted one. score: how much the items that are known '
-                  'speak for this one; because of: the liked ones that contributed most, '
-                  'and how much of the score is theirs.')
+        legend = (
+            'rating: the predicted one. score: how much the items that are known '
+            'speak for this one; because of: the liked ones that contributed most, '
+            'and how much of the score is theirs.')
     return f'For {whom}:\n\n' + '\n'.join(_lines(columns)) + f'\n\n{legend}'
 
 def _lines(columns):
@@ -690,15 +723,14 @@ def _reasons(parts, liked, items, labels):
 
 # %% ../nbs/91_cli.ipynb #cell-26
 @call_parse
-def data(
-    path:_Named('folder with the files of MovieLens 100K; default: COLLAB_LESSON_DATA, the '
-                'cache, or a download. Other files or folders: as --ratings', 'FOLDER')=None,
-    ratings:_Named('a file or folder of your own', 'FILE')=None,
-    user:_Named('its column of users')=None,
-    item:_Named('its column of items')=None,
-    rating:_Named('its column of ratings; none: every row counts 1')=None,
-    time:_Named('its column of times')=None
-):
+def data(path: _Named(
+    'folder with the files of MovieLens 100K; default: COLLAB_LESSON_DATA, the '
+    'cache, or a download. Other files or folders: as --ratings',
+    'FOLDER') = None, ratings: _Named('a file or folder of your own', 'FILE') = None,
+         user: _Named('its column of users') = None,
+         item: _Named('its column of items') = None,
+         rating: _Named('its column of ratings; none: every row counts 1') = None,
+         time: _Named('its column of times') = None):
     "Describe ratings: MovieLens 100K, fetched if it is missing, or your own file"
     if path is not None and ratings is not None:
         raise ValueError('--path and --ratings name the same; give one of them.')
@@ -709,8 +741,10 @@ def data(
     from collab_lesson.movielens import fetch_movielens, movielens
     fetch_movielens(path)
     print(_describe(movielens(path=path), 0))
-    print('Citation: Harper & Konstan (2015), The MovieLens datasets, doi:10.1145/2827872. '
-          'The data may not be redistributed.')
+    print(
+        'Citation: Harper & Konstan (2015), The MovieLens datasets, '
+        'doi:10.1145/2827872. '
+        'The data may not be redistributed.')
 
 def _is_movielens(path):
     from collab_lesson.movielens import _verify
@@ -741,11 +775,12 @@ def _describe(r, repeats):
 
 # %% ../nbs/91_cli.ipynb #cell-29
 commands = dict(run=run, data=data, recommend=recommend)
-_about = dict( # again, because python -OO drops docstrings
+_about = dict(  # again, because python -OO drops docstrings
     run='Train every model of the lesson in turn, print one table, '
-        'write OUT/lesson.json and OUT/lesson.png',
+    'write OUT/lesson.json and OUT/lesson.png',
     data='Describe ratings: MovieLens 100K, fetched if it is missing, or your own file',
-    recommend='Recommend items to a user, or to anybody by items they like, and say why')
+    recommend='Recommend items to a user, or to anybody by items they like, and say why'
+)
 
 def _plain(e):
     "What to write for characters that an output cannot encode"

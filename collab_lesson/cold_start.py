@@ -16,7 +16,8 @@ from .sigmoid_range import in_range
 
 # %% ../nbs/13_cold_start.ipynb #cell-15
 def _other(new): # the side that stays as it is when somebody `new` arrives
-    if new not in ('user', 'movie'): raise ValueError(f"new={new!r} must be 'user' or 'movie'.")
+    if new not in ('user', 'movie'):
+        raise ValueError(f"new={new!r} must be 'user' or 'movie'.")
     return 'movie' if new=='user' else 'user'
 
 def vectors(
@@ -25,19 +26,36 @@ def vectors(
 )->torch.Tensor: # (rows, n_factors+1): factors, and the bias behind them; row 0 is #na#
     "The trained numbers of every user or movie, one row each; raises TypeError for a model without these tables"
     _other(side)
-    if hasattr(model, 'user_draws'): raise TypeError('BayesianMF has many draws in place of one vector; fold people into another model, such as ALS, or sample again.')
-    try: factors, bias = (getattr(o, 'weight', o).detach() for o in (getattr(model, f'{side}_factors'), getattr(model, f'{side}_bias')))
-    except AttributeError: raise TypeError(f'{type(model).__name__} has no {side}_factors and {side}_bias; use a model that has, such as DotProductBias.') from None
+    if hasattr(model, 'user_draws'):
+        raise TypeError(
+            'BayesianMF has many draws in place of one vector; fold people into '
+            'another model, such as ALS, or sample again.'
+        )
+    try:
+        factors, bias = (getattr(o, 'weight', o).detach()
+                         for o in (getattr(model, f'{side}_factors'),
+                                   getattr(model, f'{side}_bias')))
+    except AttributeError:
+        raise TypeError(
+            f'{type(model).__name__} has no {side}_factors and {side}_bias; use a '
+            'model that has, such as DotProductBias.'
+        ) from None
     return torch.cat([factors, bias.view(len(factors), 1)], dim=1)
 
 # %% ../nbs/13_cold_start.ipynb #cell-18
-def _scores(model, ratings): # what the sum in front of the sigmoid must be; chapter 17's models have a mean and no sigmoid
+def _scores(
+    model, ratings
+):  # what the sum in front of the sigmoid must be; chapter 17's models have a mean and no sigmoid
     if hasattr(model, 'mean'): return ratings - model.mean
     if model.y_range is None: return ratings
-    if isinstance(model.y_range, str): in_range(ratings, model.y_range) # says that `fit` has to come first
+    if isinstance(model.y_range, str):
+        in_range(ratings, model.y_range) # says that `fit` has to come first
     lo,hi = model.y_range
     if len(ratings) and not lo < ratings.min() <= ratings.max() < hi:
-        raise ValueError(f'Ratings go from {ratings.min():g} to {ratings.max():g}; this model reaches numbers between {lo:g} and {hi:g} only, these two excluded.')
+        raise ValueError(
+            f'Ratings go from {ratings.min():g} to {ratings.max():g}; this model '
+            f'reaches numbers between {lo:g} and {hi:g} only, these two excluded.'
+        )
     return torch.logit((ratings-lo)/(hi-lo))
 
 def _stars(model, scores): # the inverse
@@ -49,19 +67,37 @@ def _check_rows(rows, table, other):
     "Raise IndexError for a row that the table does not have"
     if not len(rows): return
     lo,hi = rows.min().item(), rows.max().item()
-    if lo<0 or hi>=len(table): raise IndexError(f'{other} row {lo if lo<0 else hi} does not exist; the table has {len(table)} rows, 0 to {len(table)-1}.')
+    if lo<0 or hi>=len(table):
+        raise IndexError(
+            f'{other} row {lo if lo<0 else hi} does not exist; the table has '
+            f'{len(table)} rows, 0 to {len(table)-1}.'
+        )
 
 def _check_rated(model, rows, ratings, table, other):
     "Rows and ratings as tensors beside `table`; raises what `fold_in` promises"
-    rows, ratings = (o if torch.is_tensor(o) else np.asarray(o) for o in (rows, ratings))
+    rows, ratings = (o if torch.is_tensor(o) else np.asarray(o)
+                     for o in (rows, ratings))
     if len(rows)==0: rows = np.empty(0, dtype=np.int64)
-    if not (torch.is_tensor(rows) or rows.dtype.kind in 'iu') or (torch.is_tensor(rows) and rows.dtype not in (torch.int64, torch.int32)):
-        raise TypeError(f'rows are {rows.dtype}; they must be row numbers of the {other} table, such as `encode` finds for names.')
-    rows, ratings = torch.as_tensor(rows, device=table.device).long(), torch.as_tensor(ratings, device=table.device).to(table)
-    if rows.ndim!=1 or rows.shape!=ratings.shape: raise ValueError(f'{other} rows of shape {tuple(rows.shape)} and ratings of shape {tuple(ratings.shape)}: there must be one rating for each.')
+    if not (torch.is_tensor(rows) or rows.dtype.kind in 'iu') or (
+            torch.is_tensor(rows) and rows.dtype not in (torch.int64, torch.int32)):
+        raise TypeError(
+            f'rows are {rows.dtype}; they must be row numbers of the {other} table, '
+            'such as `encode` finds for names.'
+        )
+    rows, ratings = torch.as_tensor(rows, device=table.device).long(), torch.as_tensor(
+        ratings, device=table.device).to(table)
+    if rows.ndim!=1 or rows.shape!=ratings.shape:
+        raise ValueError(
+            f'{other} rows of shape {tuple(rows.shape)} and ratings of shape '
+            f'{tuple(ratings.shape)}: there must be one rating for each.'
+        )
     if len(rows)==0: return rows, ratings
     _check_rows(rows, table, other)
-    if not ratings.isfinite().all(): raise ValueError(f'Rating {(~ratings.isfinite()).nonzero()[0].item()} is not a finite number.')
+    if not ratings.isfinite().all():
+        raise ValueError(
+            f'Rating {(~ratings.isfinite()).nonzero()[0].item()} is not a finite '
+            'number.'
+        )
     return rows, ratings
 
 def fold_in(
@@ -76,10 +112,19 @@ def fold_in(
     table = vectors(model, _other(new))
     if prior is None: prior = vectors(model, new)[1:].mean(0)
     prior = torch.as_tensor(prior).to(table)
-    if prior.shape!=table.shape[1:]: raise ValueError(f'prior has shape {tuple(prior.shape)}; {table.shape[1]-1} factors and a bias need ({table.shape[1]},).')
-    if not 0<reg<float('inf'): raise ValueError(f'reg={reg!r} must be a number above 0: a few ratings leave many solutions without it.')
+    if prior.shape!=table.shape[1:]:
+        raise ValueError(
+            f'prior has shape {tuple(prior.shape)}; {table.shape[1]-1} factors and a '
+            f'bias need ({table.shape[1]},).'
+        )
+    if not 0<reg<float('inf'):
+        raise ValueError(
+            f'reg={reg!r} must be a number above 0: a few ratings leave many solutions '
+            'without it.'
+        )
     rows, ratings = _check_rated(model, rows, ratings, table, _other(new))
-    D = F.pad(table[rows,:-1], (0,1), value=1.)                      # (n,k+1): the bias meets a 1
+    # (n,k+1): the bias meets a 1
+    D = F.pad(table[rows,:-1], (0,1), value=1.)
     miss = _scores(model, ratings) - table[rows,-1] - D@prior
     return prior + torch.linalg.solve(D.T@D + reg*torch.eye(D.shape[1]).to(D), D.T@miss)
 
@@ -93,7 +138,11 @@ def predict_new(
     "Predicted ratings for somebody who is in no table; raises IndexError for a row that does not exist"
     table = vectors(model, _other(new))
     vector = torch.as_tensor(vector).to(table)
-    if vector.shape!=table.shape[1:]: raise ValueError(f'vector has shape {tuple(vector.shape)}; {table.shape[1]-1} factors and a bias need ({table.shape[1]},).')
+    if vector.shape!=table.shape[1:]:
+        raise ValueError(
+            f'vector has shape {tuple(vector.shape)}; {table.shape[1]-1} factors and a '
+            f'bias need ({table.shape[1]},).'
+        )
     if rows is not None:
         rows = torch.as_tensor(rows, device=table.device)
         _check_rows(rows, table, _other(new))
@@ -103,17 +152,24 @@ def predict_new(
 # %% ../nbs/13_cold_start.ipynb #cell-63
 def _grow(model, side, vector):
     table = vectors(model, side)
-    new = torch.atleast_2d(table[1:].mean(0) if vector is None else torch.as_tensor(vector).to(table))
+    new = torch.atleast_2d(table[1:].mean(0) if vector is
+                           None else torch.as_tensor(vector).to(table))
     if new.ndim!=2 or new.shape[1]!=table.shape[1] or len(new)==0:
-        raise ValueError(f'vector has shape {tuple(new.shape)}; {table.shape[1]-1} factors and a bias need ({table.shape[1]},), or (n, {table.shape[1]}) for n at once.')
-    if not new.isfinite().all(): raise ValueError('vector holds numbers that are not finite.')
+        raise ValueError(
+            f'vector has shape {tuple(new.shape)}; {table.shape[1]-1} factors and a '
+            f'bias need ({table.shape[1]},), or (n, {table.shape[1]}) for n at once.'
+        )
+    if not new.isfinite().all():
+        raise ValueError('vector holds numbers that are not finite.')
     res = deepcopy(model)
     for name,rows in ((f'{side}_factors', new[:,:-1]), (f'{side}_bias', new[:,-1])):
         layer = getattr(res, name)
         old = layer.weight if isinstance(layer, nn.Embedding) else layer
         grown = torch.cat([old.detach(), rows.reshape(len(rows), *old.shape[1:])])
-        if isinstance(old, nn.Parameter): grown = nn.Parameter(grown, requires_grad=old.requires_grad)
-        if isinstance(layer, nn.Embedding): layer.weight, layer.num_embeddings = grown, len(grown)
+        if isinstance(old, nn.Parameter):
+            grown = nn.Parameter(grown, requires_grad=old.requires_grad)
+        if isinstance(layer, nn.Embedding):
+            layer.weight, layer.num_embeddings = grown, len(grown)
         else: setattr(res, name, grown)
     return res
 
@@ -140,21 +196,35 @@ def fold_in_all(
     "A copy of the model with a row for everybody and everything in `data` that it does not know, solved for, not trained; raises ValueError where `data` do not go on from the model's own names"
     before = table_sizes(model)
     known = getattr(model, 'fitted_to', None)
-    for names,n,sha in zip((data.user_names, data.item_names), before, known or (None, None)):
-        if len(names)<n or sha is not None and Names(names.index[:n-1].to_numpy(), names.column).fingerprint!=sha:
-            raise ValueError(f'The {names.column}s of these ratings do not go on from those that the {type(model).__name__} was fitted on; make them with Ratings.append.')
+    for names, n, sha in zip((data.user_names, data.item_names), before, known
+                             or (None, None)):
+        if len(names) < n or sha is not None and Names(names.index[:n-1].to_numpy(),
+                                                       names.column).fingerprint != sha:
+            raise ValueError(
+                f'The {names.column}s of these ratings do not go on from those that '
+                f'the {type(model).__name__} was fitted on; make them with '
+                'Ratings.append.'
+            )
     if hasattr(model, 'know'): res = deepcopy(model); res.know(data)
     else:
         res = model
         for side,rows,partners,n in [('user', data.users, data.items, before[0]), ('movie', data.items, data.users, before[1])]:
-            limit = before[1] if side=='user' else data.n_users # the first new users are solved for by old items, then items by all users
+            # the first new users are solved for by old items, then items by all users
+            limit = before[1] if side=='user' else data.n_users
             new = np.unique(rows[rows>=n])
             if not len(new): continue
             order = np.argsort(rows, kind='stable')
-            order = order[np.isin(rows[order], new) & (partners[order]<limit) & (partners[order]>0)]
-            groups = {i: order[lo:hi] for i,lo,hi in zip(new, np.searchsorted(rows[order], new), np.searchsorted(rows[order], new, 'right'))}
-            solve = lambda at: fold_in(res, partners[at].astype(np.int64), data.values[at], reg, new=side)
-            res = (add_user if side=='user' else add_movie)(res, torch.stack([solve(groups[i]) for i in new]))
+            order = order[np.isin(rows[order], new) & (partners[order] < limit) &
+                          (partners[order] > 0)]
+            groups = {
+                i: order[lo:hi]
+                for i, lo, hi in zip(new, np.searchsorted(rows[order], new),
+                                     np.searchsorted(rows[order], new, 'right'))
+            }
+            solve = lambda at: fold_in(res, partners[at].astype(np.int64), data.values[
+                at], reg, new=side)
+            res = (add_user if side == 'user' else add_movie)(
+                res, torch.stack([solve(groups[i]) for i in new]))
     res.fitted_to = data.user_names.fingerprint, data.item_names.fingerprint
     return res
 
@@ -173,8 +243,12 @@ def choose_survey(
     prior = vectors(model)[1:].mean(0) if prior is None else prior
     x, y = torch.as_tensor(x), torch.as_tensor(y).flatten().to(table)
     check_pairs(x, len(vectors(model)), len(table))
-    if len(x)!=len(y): raise ValueError(f'{len(x)} pairs and {len(y)} ratings: there must be one rating for each.')
-    if n>len(x[:,1].unique()): raise ValueError(f'n={n} questions, but only {len(x[:,1].unique())} movies have ratings.')
+    if len(x)!=len(y):
+        raise ValueError(
+            f'{len(x)} pairs and {len(y)} ratings: there must be one rating for each.')
+    if n>len(x[:,1].unique()):
+        raise ValueError(
+            f'n={n} questions, but only {len(x[:,1].unique())} movies have ratings.')
     order = x[:,0].argsort(stable=True)
     sizes = x[:,0].unique(return_counts=True)[1].tolist()
     people = []
@@ -188,8 +262,10 @@ def choose_survey(
         for rows,K,e in people:
             v = K.diagonal()
             a = e/(1+v)
-            change = a*a*(K*K).sum(0) - 2*a*(K@e)        # of the sum of squared errors, if this rating were revealed …
-            own = (e-a*v)**2 - e**2                      # … of which so much is its own, which is no longer to be predicted
+            # of the sum of squared errors, if this rating were revealed …
+            change = a*a*(K*K).sum(0) - 2*a*(K@e)
+            # … of which so much is its own, which is no longer to be predicted
+            own = (e-a*v)**2 - e**2
             gain.index_add_(0, rows, (own-change)/len(e))
         gain[chosen] = -torch.inf
         chosen.append(gain.argmax().item())

@@ -20,15 +20,25 @@ from .interpretation import get_table
 from .ratings import Ratings, as_ratings
 
 # %% ../nbs/11_collab_learner.ipynb #cell-8
-_names = dict(u_weight='user_factors', i_weight='movie_factors', u_bias='user_bias', i_bias='movie_bias') # fastai's name → ours
+# fastai's name → ours
+_names = dict(u_weight='user_factors', i_weight='movie_factors', u_bias='user_bias',
+              i_bias='movie_bias')
 
 def to_dot_product_bias(
     model # fastai's `EmbeddingDotBias`, such as `collab_learner(...).model`
 )->DotProductBias: # on the same device, in the same mode, with weights of its own
     "fastai's model as ours; raises TypeError for another model"
-    if not isinstance(model, EmbeddingDotBias): raise TypeError(f'{type(model).__name__} is not an EmbeddingDotBias, which `collab_learner` makes unless use_nn=True.')
-    res = DotProductBias(len(model.u_weight.weight), *model.i_weight.weight.shape, y_range=model.y_range)
-    res.load_state_dict({f'{ours}.weight': get_table(model, theirs).view_as(getattr(res, ours).weight) for theirs,ours in _names.items()})
+    if not isinstance(model, EmbeddingDotBias):
+        raise TypeError(
+            f'{type(model).__name__} is not an EmbeddingDotBias, which '
+            '`collab_learner` makes unless use_nn=True.'
+        )
+    res = DotProductBias(len(model.u_weight.weight), *model.i_weight.weight.shape,
+                         y_range=model.y_range)
+    res.load_state_dict({
+        f'{ours}.weight': get_table(model, theirs).view_as(getattr(res, ours).weight)
+        for theirs, ours in _names.items()
+    })
     return res.to(model.u_weight.weight.device).train(model.training)
 
 def to_embedding_dot_bias(
@@ -38,10 +48,15 @@ def to_embedding_dot_bias(
     "Our model as fastai's; raises ValueError where its tables do not fit `dls`"
     user,item = dls.train_ds.cat_names
     tables = {theirs: get_table(model, ours) for theirs,ours in _names.items()}
-    res = EmbeddingDotBias.from_classes(tables['u_weight'].shape[1], dls.classes, user, item, model.y_range)
+    res = EmbeddingDotBias.from_classes(tables['u_weight'].shape[1], dls.classes, user,
+                                        item, model.y_range)
     for theirs,t in tables.items():
         w = getattr(res, theirs).weight
-        if len(t)!=len(w): raise ValueError(f'{_names[theirs]} has {len(t)} rows, but these DataLoaders number {len(w)}. Give the ones that the model was trained on.')
+        if len(t)!=len(w):
+            raise ValueError(
+                f'{_names[theirs]} has {len(t)} rows, but these DataLoaders number '
+                f'{len(w)}. Give the ones that the model was trained on.'
+            )
         w.data.copy_(t.view_as(w))
     return res.to(next(model.parameters()).device).train(model.training)
 
@@ -56,14 +71,21 @@ def _jsonable(o):
 def _settings(model, tensors):
     "What the model's class has to be called with to make another one of the same size"
     n_users, n_items = table_sizes(model) or (None, None)
-    width = lambda *names: next((list(getattr(o, 'weight', o).shape) for o in (getattr(model, n, None) for n in names) if o is not None), None)
+    width = lambda *names: next((list(getattr(o, 'weight', o).shape)
+                                 for o in (getattr(model, n, None) for n in names)
+                                 if o is not None), None)
     U, M = width('user_factors', 'u_weight'), width('movie_factors', 'i_weight')
-    layers = [o.out_features for o in getattr(model, 'layers', []) if isinstance(o, torch.nn.Linear)][:-1]
-    known = dict(n_users=n_users, n_movies=n_items, n_items=n_items, n_factors=U and U[1], user_size=U, movie_size=M, layers=layers)
+    layers = [
+        o.out_features for o in getattr(model, 'layers', [])
+        if isinstance(o, torch.nn.Linear)
+    ][:-1]
+    known = dict(n_users=n_users, n_movies=n_items, n_items=n_items, n_factors=U
+                 and U[1], user_size=U, movie_size=M, layers=layers)
     res = {}
     for name in list(inspect.signature(type(model).__init__).parameters)[1:]:
         if name in tensors: res[name] = {'tensor': name}
-        elif name in known and not (name=='n_factors' and U is None): res[name] = known[name]
+        elif name in known and not (name=='n_factors' and U is None):
+            res[name] = known[name]
         elif hasattr(model, name): res[name] = _jsonable(getattr(model, name))
     return res
 
@@ -77,17 +99,28 @@ def save(
     check_fits(model, data)
     r, folder = as_ratings(data), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {k: v.detach().cpu().clone().contiguous() for k,v in model.state_dict().items()}
-    seen = {k: torch.tensor(v) for k,v in dict(users=r.users, items=r.items, values=r.values, times=r.times).items() if v is not None}
+    tensors = {
+        k: v.detach().cpu().clone().contiguous()
+        for k, v in model.state_dict().items()
+    }
+    seen = {
+        k: torch.tensor(v)
+        for k, v in dict(users=r.users, items=r.items, values=r.values,
+                         times=r.times).items() if v is not None
+    }
     cls, hashes = type(model), {}
     for name,content in [('model', tensors), ('ratings', seen)]:
         part = folder/f'{name}.safetensors.part'
         save_file(content, part)
         hashes[name] = hashlib.sha256(part.read_bytes()).hexdigest()
         part.replace(folder/f'{name}.safetensors')
-    about = dict(format=FORMAT, version=__version__, model=f'{cls.__module__}.{cls.__qualname__}', settings=_settings(model, tensors),
-                 sha256=hashes, columns=_jsonable(r.columns), users=r.user_names.index.tolist(), items=r.item_names.index.tolist(),
-                 titles=None if r.item_titles is None else [[_jsonable(k), v] for k,v in r.item_titles.items()])
+    about = dict(
+        format=FORMAT, version=__version__,
+        model=f'{cls.__module__}.{cls.__qualname__}',
+        settings=_settings(model, tensors), sha256=hashes, columns=_jsonable(r.columns),
+        users=r.user_names.index.tolist(), items=r.item_names.index.tolist(),
+        titles=None if r.item_titles is None else [[_jsonable(k), v]
+                                                   for k, v in r.item_titles.items()])
     part = folder/'settings.json.part'
     part.write_text(json.dumps(about, ensure_ascii=False), encoding='utf-8')
     part.replace(folder/'settings.json')
@@ -99,9 +132,13 @@ def _class(path):
     module,_,name = path.rpartition('.')
     if path in ('fastai.collab.EmbeddingDotBias',): return EmbeddingDotBias
     if not (re.fullmatch(r'collab_lesson\.\w+', module) and name.isidentifier()):
-        raise ValueError(f'The folder holds a {path}, which is not of this library; make one and pass it: load(folder, model=…).')
+        raise ValueError(
+            f'The folder holds a {path}, which is not of this library; make one and '
+            'pass it: load(folder, model=…).'
+        )
     cls = getattr(import_module(module), name, None)
-    if not (isinstance(cls, type) and issubclass(cls, torch.nn.Module)): raise ValueError(f'This version of the library has no model {path}.')
+    if not (isinstance(cls, type) and issubclass(cls, torch.nn.Module)):
+        raise ValueError(f'This version of the library has no model {path}.')
     return cls
 
 def load(
@@ -111,21 +148,40 @@ def load(
     "Read a model and its data back; raises FileNotFoundError or ValueError for a folder that is not whole"
     folder = Path(folder)
     try: about = json.loads((folder/'settings.json').read_text(encoding='utf-8'))
-    except FileNotFoundError: raise FileNotFoundError(f'{folder} holds no settings.json; give a folder that `save` has written.') from None
-    except ValueError as e: raise ValueError(f'{folder/"settings.json"} is damaged: {e}') from None
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f'{folder} holds no settings.json; give a folder that `save` has written.'
+        ) from None
+    except ValueError as e:
+        raise ValueError(f'{folder/"settings.json"} is damaged: {e}') from None
     if not isinstance(about, dict) or about.get('format')!=FORMAT:
-        raise ValueError(f'{folder} has format {about.get("format") if isinstance(about, dict) else None!r}; this version of the library reads {FORMAT}.')
+        raise ValueError(
+            f'{folder} has format '
+            f'{about.get("format") if isinstance(about, dict) else None!r}; this '
+            f'version of the library reads {FORMAT}.'
+        )
     content = {}
     for name,sha in about['sha256'].items():
         file = folder/f'{name}.safetensors'
         if not file.is_file(): raise FileNotFoundError(f'{file} is missing.')
-        if hashlib.sha256(file.read_bytes()).hexdigest()!=sha: raise ValueError(f'{file} is damaged, or of another model: it does not belong to settings.json.')
+        if hashlib.sha256(file.read_bytes()).hexdigest()!=sha:
+            raise ValueError(
+                f'{file} is damaged, or of another model: it does not belong to '
+                'settings.json.'
+            )
         content[name] = load_file(file)
     tensors = content['model']
-    data = Ratings.of_codes(about['users'], about['items'], about['columns'], **{k: v.numpy() for k,v in content['ratings'].items()})
-    if about['titles'] is not None: data.item_titles = pd.Series(dict(map(tuple, about['titles'])), name='title')
+    data = Ratings.of_codes(about['users'], about['items'], about['columns'],
+                            **{k: v.numpy()
+                               for k, v in content['ratings'].items()})
+    if about['titles'] is not None:
+        data.item_titles = pd.Series(dict(map(tuple, about['titles'])), name='title')
     if model is None:
-        settings = {k: tensors[v['tensor']] if isinstance(v, dict) and 'tensor' in v else tuple(v) if isinstance(v, list) else v for k,v in about['settings'].items()}
+        settings = {
+            k: tensors[v['tensor']] if isinstance(v, dict) and 'tensor' in v else
+            tuple(v) if isinstance(v, list) else v
+            for k, v in about['settings'].items()
+        }
         model = _class(about['model'])(**settings)
     if hasattr(model, '_set'): model._set(**tensors) # a model that `fit` fills
     else: model.load_state_dict(tensors)

@@ -58,7 +58,7 @@ def lesson_dls(
     # have more or fewer names than the training rows
     ids = {o: plain_ids(ratings[o], o) for o in (user_name, item_name)}
     to = TabularCollab(
-        ratings.assign(**ids).reset_index(drop=True), [Categorify], [user_name, item_name],
-        y_names=[rating_name], y_block=TransformBlock(), reduce_memory=False,
-        splits=(list(map(int, train)), list(map(int, valid))))
+        ratings.assign(**ids).reset_index(drop=True), [Categorify],
+        [user_name, item_name], y_names=[rating_name], y_block=TransformBlock(),
+        reduce_memory=False, splits=(list(map(int, train)), list(map(int, valid))))
     return to.dataloaders(bs=int(bs), device=pick_device(device))

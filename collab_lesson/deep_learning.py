@@ -20,7 +20,9 @@ def embedding_sizes(
 )->list:       # (values, size) for each column: `#na#` included in values
     "How many values each column has and how long their vectors should be, by fastai's rule of thumb; raises ValueError for an unknown column or a size below 1"
     sizes, names = dict(sizes or {}), list(dls.train_ds.cat_names)
-    if unknown := [o for o in sizes if o not in names]: raise ValueError(f'There is no column {unknown[0]!r}; there are {", ".join(names)}.')
+    if unknown := [o for o in sizes if o not in names]:
+        raise ValueError(
+            f'There is no column {unknown[0]!r}; there are {", ".join(names)}.')
     check_sizes(**{f'sizes[{k!r}]': v for k,v in sizes.items()})
     counts = {o: len(dls.classes[o]) for o in names}
     return [(n, sizes.get(o, min(600, round(1.6*n**.56)))) for o,n in counts.items()]
@@ -33,7 +35,11 @@ def _layers(n_in, layers): # Linear and ReLU for each width in `layers`, then on
 
 def _check_net(user_size, movie_size, layers, y_range):
     for name,o in dict(user_size=user_size, movie_size=movie_size).items():
-        if not (isinstance(o, (tuple, list)) and len(o)==2): raise ValueError(f'{name}={o!r} must be (rows, length of a vector), as `embedding_sizes` gives.')
+        if not (isinstance(o, (tuple, list)) and len(o)==2):
+            raise ValueError(
+                f'{name}={o!r} must be (rows, length of a vector), as '
+                '`embedding_sizes` gives.'
+            )
         check_sizes(**{f'{name}[{i}]': v for i,v in enumerate(o)})
     check_sizes(**{f'layers[{i}]': v for i,v in enumerate(layers)})
     check_y_range(y_range)
@@ -53,7 +59,8 @@ class CollabNN(Module):
         self.y_range = y_range
 
     def forward(self, x): # (bs,2) row numbers → (bs,) predicted ratings
-        check_pairs(x, self.user_factors.num_embeddings, self.movie_factors.num_embeddings)
+        check_pairs(x, self.user_factors.num_embeddings,
+                    self.movie_factors.num_embeddings)
         both = torch.cat([self.user_factors(x[:,0]), self.movie_factors(x[:,1])], dim=1)
         return in_range(self.layers(both).squeeze(1), self.y_range)
 
@@ -64,15 +71,32 @@ def side_features(
     movies       # as `load_movies` gives: a row for each item, with `title` and `genres` (joined by |)
 )->tuple:        # two DataFrames: (users, age groups and occupations), (movies, genres); row i describes row i of the tables, row 0 is zeros
     "What is known about each user and movie apart from ratings, as zeros and ones; raises ValueError for one that is not described"
-    users, movies = users.set_index('user'), movies.drop_duplicates('title').set_index('title') # 18 titles occur twice
-    groups = pd.cut(users.age, [0, 17, 24, 34, 44, 49, 55, 200], labels=['under 18', '18-24', '25-34', '35-44', '45-49', '50-55', '56+']) # those of later MovieLens sets
-    about = [pd.concat([pd.get_dummies(groups), pd.get_dummies(users.occupation)], axis=1), movies.genres.str.get_dummies()]
+    # 18 titles occur twice
+    users, movies = users.set_index('user'), movies.drop_duplicates('title').set_index(
+        'title')
+    # those of later MovieLens sets
+    groups = pd.cut(
+        users.age, [0, 17, 24, 34, 44, 49, 55, 200],
+        labels=['under 18', '18-24', '25-34', '35-44', '45-49', '50-55', '56+'])
+    about = [
+        pd.concat([pd.get_dummies(groups),
+                   pd.get_dummies(users.occupation)], axis=1),
+        movies.genres.str.get_dummies()
+    ]
     res = []
     r = as_ratings(data)
     for names,df in zip((r.user_names, r.item_names), about):
         vocab = list(names)[1:]
-        if missing := [o for o in vocab if o not in df.index]: raise ValueError(f'{len(missing)} of {len(vocab)} in the column {names.column} are not described, the first being {missing[0]!r}.')
-        res.append(pd.concat([pd.DataFrame(0., index=['#na#'], columns=df.columns), df.loc[vocab].astype(float)]))
+        if missing := [o for o in vocab if o not in df.index]:
+            raise ValueError(
+                f'{len(missing)} of {len(vocab)} in the column {names.column} are not '
+                f'described, the first being {missing[0]!r}.'
+            )
+        res.append(
+            pd.concat([
+                pd.DataFrame(0., index=['#na#'], columns=df.columns),
+                df.loc[vocab].astype(float)
+            ]))
     return tuple(res)
 
 # %% ../nbs/12_deep_learning.ipynb #cell-48
@@ -85,10 +109,17 @@ class WideAndDeep(Module):
         y_range=(0,5.5) # limits that predictions approach; None: no limits; 'auto': set by `fit`
     ):
         _check_net(user_size, movie_size, layers, y_range)
-        for name,size,table in (('user', user_size, user_features), ('movie', movie_size, movie_features)):
-            table = torch.zeros(size[0], 0) if table is None else torch.as_tensor(table.to_numpy() if hasattr(table, 'to_numpy') else table).float()
-            if table.ndim!=2 or len(table)!=size[0]: raise ValueError(f'{name}_features has shape {tuple(table.shape)}; {size[0]} rows are needed, one for each row of the table.')
-            if not table.isfinite().all(): raise ValueError(f'{name}_features holds numbers that are not finite.')
+        for name, size, table in (('user', user_size, user_features),
+                                  ('movie', movie_size, movie_features)):
+            table = torch.zeros(size[0], 0) if table is None else torch.as_tensor(
+                table.to_numpy() if hasattr(table, 'to_numpy') else table).float()
+            if table.ndim!=2 or len(table)!=size[0]:
+                raise ValueError(
+                    f'{name}_features has shape {tuple(table.shape)}; {size[0]} rows '
+                    'are needed, one for each row of the table.'
+                )
+            if not table.isfinite().all():
+                raise ValueError(f'{name}_features holds numbers that are not finite.')
             self.register_buffer(f'{name}_features', table)
             setattr(self, f'{name}_factors', Embedding(*size))
             setattr(self, f'{name}_bias', Embedding(size[0], 1))
@@ -102,10 +133,14 @@ class WideAndDeep(Module):
         return self.user_bias(u).squeeze(1) + self.movie_bias(m).squeeze(1) + crossed
 
     def deep(self, u, m): # rows → (bs,)
-        both = [self.user_factors(u), self.movie_factors(m), self.user_features[u], self.movie_features[m]]
+        both = [
+            self.user_factors(u),
+            self.movie_factors(m), self.user_features[u], self.movie_features[m]
+        ]
         return self.layers(torch.cat(both, dim=1)).squeeze(1)
 
     def forward(self, x): # (bs,2) row numbers → (bs,) predicted ratings
-        check_pairs(x, self.user_factors.num_embeddings, self.movie_factors.num_embeddings)
+        check_pairs(x, self.user_factors.num_embeddings,
+                    self.movie_factors.num_embeddings)
         u,m = x[:,0], x[:,1]
         return in_range(self.wide(u, m) + self.deep(u, m), self.y_range)

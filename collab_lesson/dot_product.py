@@ -20,17 +20,29 @@ def check_pairs(
 ):
     "Raise ValueError for a wrong shape, TypeError for a wrong type, IndexError for a row that does not exist"
     if not torch.is_tensor(x):
-        raise TypeError(f'x is a {type(x).__name__}; a (bs,2) tensor of row numbers is needed, such as `encode` makes.')
+        raise TypeError(
+            f'x is a {type(x).__name__}; a (bs,2) tensor of row numbers is needed, '
+            'such as `encode` makes.'
+        )
     if x.ndim!=2 or x.shape[1]!=2:
-        raise ValueError(f'x has shape {tuple(x.shape)}; (bs,2) is needed, with users in column 0 and movies in column 1.')
+        raise ValueError(
+            f'x has shape {tuple(x.shape)}; (bs,2) is needed, with users in column 0 '
+            'and movies in column 1.'
+        )
     if x.dtype not in (torch.int64, torch.int32):
-        raise TypeError(f'x is {x.dtype}; row numbers are torch.int64, so use x.long().')
+        raise TypeError(
+            f'x is {x.dtype}; row numbers are torch.int64, so use x.long().')
     # Reading values back from a GPU stalls it, so training there relies on the loaders' own numbering
-    if x.numel()==0 or (x.is_cuda and torch.is_grad_enabled()) or torch.compiler.is_compiling(): return
+    if x.numel() == 0 or (x.is_cuda
+                          and torch.is_grad_enabled()) or torch.compiler.is_compiling():
+        return
     (u0,m0),(u1,m1) = x.amin(0).tolist(), x.amax(0).tolist()
     for name,lo,hi,n in [('user', u0, u1, n_users), ('movie', m0, m1, n_movies)]:
         if lo<0 or hi>=n:
-            raise IndexError(f'{name} row {lo if lo<0 else hi} does not exist; the table has {n} rows, 0 to {n-1}.')
+            raise IndexError(
+                f'{name} row {lo if lo<0 else hi} does not exist; the table has {n} '
+                f'rows, 0 to {n-1}.'
+            )
 
 # %% ../nbs/04_dot_product.ipynb #cell-26
 class DotProduct(Module):
@@ -45,7 +57,8 @@ class DotProduct(Module):
         self.movie_factors = Embedding(n_movies, n_factors)
 
     def forward(self, x): # (bs,2) row numbers → (bs,) predicted ratings
-        check_pairs(x, self.user_factors.num_embeddings, self.movie_factors.num_embeddings)
+        check_pairs(x, self.user_factors.num_embeddings,
+                    self.movie_factors.num_embeddings)
         users = self.user_factors(x[:,0])
         movies = self.movie_factors(x[:,1])
         return (users * movies).sum(dim=1)
@@ -56,9 +69,12 @@ def table_sizes(
 )->tuple: # rows of its tables of users and items; None where that cannot be known
     "How many users and items a model has rows for; raises RuntimeError for one that has not been fitted yet"
     if hasattr(model, 'sizes'): return model.sizes
-    for names in (('user_factors', 'movie_factors'), ('u_weight', 'i_weight')): # ours, and fastai's EmbeddingDotBias
+    # ours, and fastai's EmbeddingDotBias
+    for names in (('user_factors', 'movie_factors'), ('u_weight', 'i_weight')):
         if all(hasattr(model, o) for o in names):
-            return tuple(len(getattr(getattr(model, o), 'weight', getattr(model, o))) for o in names)
+            return tuple(
+                len(getattr(getattr(model, o), 'weight', getattr(model, o)))
+                for o in names)
     return None
 
 # %% ../nbs/04_dot_product.ipynb #19bb35a7
@@ -70,13 +86,21 @@ def check_fits(
     r, sizes = as_ratings(data), table_sizes(model)
     known = getattr(model, 'fitted_to', None)
     if sizes is not None:
-        small = sizes[0]<r.n_users or sizes[1]<r.n_items # a trained model may have rows to spare
+        # a trained model may have rows to spare
+        small = sizes[0]<r.n_users or sizes[1]<r.n_items
         if small or known is None and tuple(sizes)!=(r.n_users, r.n_items):
-            raise ValueError(f'The {type(model).__name__} has rows for {sizes[0]-1:,} users and {sizes[1]-1:,} items; these ratings '
-                             f'number {r.n_users-1:,} and {r.n_items-1:,}. Give the ratings that it was trained on.')
-    if known is not None and tuple(known)!=(r.user_names.fingerprint, r.item_names.fingerprint):
-        raise ValueError(f'The {type(model).__name__} was trained on other users or items than these ratings name. '
-                         'Give the ratings that it was trained on.')
+            raise ValueError(
+                f'The {type(model).__name__} has rows for {sizes[0]-1:,} users and '
+                f'{sizes[1]-1:,} items; these ratings '
+                f'number {r.n_users-1:,} and {r.n_items-1:,}. Give the ratings that it '
+                'was trained on.'
+            )
+    if known is not None and tuple(known) != (r.user_names.fingerprint,
+                                              r.item_names.fingerprint):
+        raise ValueError(
+            f'The {type(model).__name__} was trained on other users or items than '
+            'these ratings name. '
+            'Give the ratings that it was trained on.')
 
 # %% ../nbs/04_dot_product.ipynb #0ba65725
 def mark_fitted(
@@ -105,8 +129,12 @@ def set_range(
         model.y_range = lo-pad, hi+pad
         return float(data.values.astype(float).var()) or 1.
     if lo<r[0] or hi>r[1]:
-        raise ValueError(f'Ratings go from {lo:g} to {hi:g}, beyond y_range={tuple(r)}, which the {type(model).__name__} cannot leave. '
-                         "Make it with a y_range that holds them, with 'auto', or with None for no limits.")
+        raise ValueError(
+            f'Ratings go from {lo:g} to {hi:g}, beyond y_range={tuple(r)}, which the '
+            f'{type(model).__name__} cannot leave. '
+            "Make it with a y_range that holds them, with 'auto', or with None for no "
+            "limits."
+        )
     return 1.
 
 # %% ../nbs/04_dot_product.ipynb #eba2b163
@@ -117,7 +145,8 @@ def score_pairs(
     bs=2**18 # pairs at a time: bounds the memory
 )->torch.Tensor: # (n,) on the CPU
     "What the model says about each pair, in evaluation mode; the model stays on its device and in its mode"
-    was_training, device = model.training, next(iter(model.state_dict().values()), torch.empty(0)).device
+    was_training, device = model.training, next(iter(model.state_dict().values()),
+                                                torch.empty(0)).device
     try: res = [model.eval()(o.to(device)).flatten().cpu() for o in x.split(bs)]
     finally: model.train(was_training)
     return torch.cat(res) if res else torch.empty(0)

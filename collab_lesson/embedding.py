@@ -13,7 +13,8 @@ import numpy as np, pandas as pd, torch
 from torch.utils.benchmark import Timer
 
 # %% ../nbs/03_embedding.ipynb #cell-12
-def one_hot(idx, # index (int), list, or integer tensor of any shape, each entry in 0…n-1
+# index (int), list, or integer tensor of any shape, each entry in 0…n-1
+def one_hot(idx,
             n:int, # number of classes, at least 1
            )->torch.Tensor: # uint8, shape of `idx` and a last axis of `n`
     "A 1 at each index, 0 elsewhere; TypeError for no integers, ValueError, IndexError"
@@ -25,10 +26,15 @@ def one_hot(idx, # index (int), list, or integer tensor of any shape, each entry
                         f"got {idx!r}") from None
     other = idx.dtype == torch.bool or idx.is_floating_point() or idx.is_complex()
     if idx.numel() and other: # an empty list arrives as float
-        raise TypeError(f"idx must hold integers, got {idx.dtype}; if these are whole numbers, call .long() first")
+        raise TypeError(
+            f"idx must hold integers, got {idx.dtype}; if these are whole numbers, "
+            "call .long() first"
+        )
     idx = idx.long()
     bad = idx[(idx < 0) | (idx >= n)]
-    if bad.numel(): raise IndexError(f"index {bad[0]} is out of range for {n} classes; use 0 to {n-1}")
+    if bad.numel():
+        raise IndexError(
+            f"index {bad[0]} is out of range for {n} classes; use 0 to {n-1}")
     hot = idx[..., None] == torch.arange(n, device=idx.device)
     return hot.view(torch.uint8) # the same bytes, not a copy
 
@@ -37,21 +43,23 @@ def one_hot_lookup(idx, # index (int), list, or integer tensor of any shape
                    weight, # table, (n, n_factors)
                   )->torch.Tensor: # rows of `weight`, the shape of `idx` with a last axis of n_factors
     "Rows of `weight` by a matrix product with one-hot vectors; raises what `one_hot` raises"
-    return one_hot(idx, len(weight)).to(weight) @ weight # .to(weight): its dtype and device
+    # .to(weight): its dtype and device
+    return one_hot(idx, len(weight)).to(weight) @ weight
 
 # %% ../nbs/03_embedding.ipynb #cell-31
 class Lookup(torch.autograd.Function):
     "Rows of a table by index, with the gradient written by hand: `Lookup.apply(idx, weight)`"
     @staticmethod
-    def forward(ctx, idx, weight): # idx: int64 tensor of any shape; weight: (n, n_factors)
+    def forward(ctx, idx, weight):  # idx: any shape, int64; weight: (n, n_factors)
         ctx.save_for_backward(idx)
         ctx.size = weight.shape
         return weight[idx]
 
     @staticmethod
-    def backward(ctx, grad): # grad: the gradient that arrives, the shape of forward's result
+    def backward(ctx, grad):  # grad: what arrives, in the shape of forward's result
         idx, = ctx.saved_tensors
-        return None, grad.new_zeros(ctx.size).index_put((idx,), grad, accumulate=True) # accumulate: add, never overwrite
+        # accumulate: add, never overwrite
+        return None, grad.new_zeros(ctx.size).index_put((idx,), grad, accumulate=True)
 
 # %% ../nbs/03_embedding.ipynb #cell-38
 def lookup_cost(n_rows=(100, 316, 1_000, 3_162, 10_000, 31_623, 100_000, 316_228,
@@ -63,7 +71,8 @@ def lookup_cost(n_rows=(100, 316, 1_000, 3_162, 10_000, 31_623, 100_000, 316_228
                )->pd.DataFrame: # rows; seconds one_hot_s, lookup_s; one_hot_bytes, lookup_bytes
     "Time and memory of `one_hot_lookup` and of indexing; raises ValueError for sizes < 1"
     if min(n_factors, bs, *n_rows) < 1:
-        raise ValueError(f"sizes must be at least 1, got {n_rows=}, {n_factors=}, {bs=}")
+        raise ValueError(
+            f"sizes must be at least 1, got {n_rows=}, {n_factors=}, {bs=}")
     def seconds(stmt, **names):
         timer = Timer(stmt, globals=names|{'one_hot_lookup': one_hot_lookup})
         return timer.blocked_autorange(min_run_time=min_run_time).median
@@ -74,8 +83,9 @@ def lookup_cost(n_rows=(100, 316, 1_000, 3_162, 10_000, 31_623, 100_000, 316_228
         one_hot_bytes = 8*n + bs * n * (1 + weight.itemsize) + lookup_bytes
         fits = one_hot_bytes <= max_bytes
         both = dict(idx=idx, weight=weight)
-        return dict(rows=n, lookup_s=seconds('weight[idx]', **both),
-                    one_hot_s=seconds('one_hot_lookup(idx, weight)', **both) if fits else np.nan,
-                    one_hot_bytes=one_hot_bytes, lookup_bytes=lookup_bytes)
+        return dict(
+            rows=n, lookup_s=seconds('weight[idx]', **both), one_hot_s=seconds(
+                'one_hot_lookup(idx, weight)', **both) if fits else np.nan,
+            one_hot_bytes=one_hot_bytes, lookup_bytes=lookup_bytes)
     return pd.DataFrame([cost(int(n)) for n in n_rows])[
         ['rows', 'one_hot_s', 'lookup_s', 'one_hot_bytes', 'lookup_bytes']]

@@ -21,8 +21,13 @@ def get_table(
 )->torch.Tensor: # (rows, n_factors), or (rows,) for biases
     "A copy of one of the model's tables, detached and on the CPU; raises ValueError where there is none of that name"
     t = getattr(model, name, None)
-    t = getattr(t, 'weight', t)                    # an embedding layer keeps its table there
-    if not torch.is_tensor(t): raise ValueError(f'{type(model).__name__} has no {name}; it has {", ".join(model.state_dict())}.')
+    # an embedding layer keeps its table there
+    t = getattr(t, 'weight', t)
+    if not torch.is_tensor(t):
+        raise ValueError(
+            f'{type(model).__name__} has no {name}; it has '
+            f'{", ".join(model.state_dict())}.'
+        )
     t = t.detach().to('cpu', torch.float32, copy=True)
     return t.flatten() if name.endswith('bias') else t
 
@@ -33,7 +38,9 @@ def rated_items(
     "Every item of the training ratings, the most rated first"
     r = as_ratings(data)
     by = pd.Series(r.values.astype(float)).groupby(r.items)
-    df = pd.DataFrame({'ratings': by.size(), 'mean': by.mean()}).drop(0, errors='ignore') # 0 is nobody's row
+    # 0 is nobody's row
+    df = pd.DataFrame({'ratings': by.size(),
+                       'mean': by.mean()}).drop(0, errors='ignore')
     df.insert(0, 'item', r.item_names.index[df.index-1])
     return df.sort_values('ratings', ascending=False, kind='stable')
 
@@ -60,24 +67,38 @@ def label_points(
     avoid=None  # (n,2) other points not to be covered; default: only those labeled
 )->list:      # the matplotlib annotations that found a place
     "Write labels beside points so that no label covers a point or another label; those without room are left out"
-    fig, dirs = ax.figure, [(np.cos(a), np.sin(a)) for a in np.pi/8*np.array([0, 8, 2, 14, 6, 10, 4, 12, 1, 15, 7, 9, 3, 13, 5, 11])]
-    fig.draw_without_rendering()                    # lays out the axes, so that their size in pixels is known
+    fig, dirs = ax.figure, [
+        (np.cos(a), np.sin(a)) for a in np.pi/8*
+        np.array([0, 8, 2, 14, 6, 10, 4, 12, 1, 15, 7, 9, 3, 13, 5, 11])
+    ]
+    # lays out the axes, so that their size in pixels is known
+    fig.draw_without_rendering()
     ax.set(xlim=ax.get_xlim(), ylim=ax.get_ylim())  # … and stays
     pt, frame = fig.dpi/72, ax.get_window_extent()
     points = ax.transData.transform(np.c_[x, y])
-    others = points if avoid is None else np.concatenate([points, ax.transData.transform(avoid)])
+    others = points if avoid is None else np.concatenate(
+        [points, ax.transData.transform(avoid)])
     taken, res = np.c_[others-2*pt, others+2*pt], []
     for p,label in zip(points, labels):
-        text = ax.annotate(label, p, xycoords='figure pixels', fontsize=fontsize, ha='center', va='center', in_layout=False)
-        half = np.array([text.get_window_extent().width, text.get_window_extent().height])/2
-        for r,d in ((r, np.array(d)) for r in np.array([4, 8, 13, 19, 26, 35, 46])*pt for d in dirs):
+        text = ax.annotate(label, p, xycoords='figure pixels', fontsize=fontsize,
+                           ha='center', va='center', in_layout=False)
+        half = np.array(
+            [text.get_window_extent().width,
+             text.get_window_extent().height])/2
+        for r, d in ((r, np.array(d)) for r in np.array([4, 8, 13, 19, 26, 35, 46])*pt
+                     for d in dirs):
             lo, hi = p + d*(r+half) - half, p + d*(r+half) + half
             if (lo<frame.min).any() or (hi>frame.max).any(): continue
             if ((taken[:,:2]<hi) & (taken[:,2:]>lo)).all(1).any(): continue
             taken = np.vstack([taken, [*lo, *hi]])
             text.xycoords, text.xy = 'data', ax.transData.inverted().transform(p)
             text.set(anncoords='offset points', position=tuple(d*(r+half)/pt))
-            if r>9*pt: ax.annotate('', text.xy, xytext=tuple(d*r/pt), textcoords='offset points', in_layout=False, arrowprops=dict(arrowstyle='-', lw=.5, color='gray', shrinkA=0, shrinkB=3))
+            if r>9*pt:
+                ax.annotate(
+                    '', text.xy, xytext=tuple(d*r/pt), textcoords='offset points',
+                    in_layout=False, arrowprops=dict(arrowstyle='-', lw=.5,
+                                                     color='gray', shrinkA=0,
+                                                     shrinkB=3))
             res.append(text)
             break
         else: text.remove()
@@ -88,9 +109,11 @@ def centered(
     model # any model with user and movie factors and biases
 ):        # a new model of the same type; the old one is untouched
     "The same model with factors that average zero: what all users, or all movies, have in common moves into the biases"
-    U,M,bu,bm = (get_table(model, o) for o in ('user_factors', 'movie_factors', 'user_bias', 'movie_bias'))
+    U, M, bu, bm = (get_table(model, o) for o in ('user_factors', 'movie_factors',
+                                                  'user_bias', 'movie_bias'))
     p,q = U[1:].mean(0), M[1:].mean(0) # without #na#
-    new = dict(user_factors=U-p, movie_factors=M-q, user_bias=bu+(U-p)@q, movie_bias=bm+M@p)
+    new = dict(user_factors=U-p, movie_factors=M-q, user_bias=bu+(U-p)@q,
+               movie_bias=bm+M@p)
     res = deepcopy(model)
     with torch.no_grad():
         for name,t in new.items():
@@ -109,13 +132,19 @@ def principal_components(
     "PCA of the factors of the `n` most rated movies; raises ValueError for more components than movies or factors"
     check_sizes(n=n, n_components=n_components)
     check_fits(model, data)
-    factors, movies = get_table(model, 'movie_factors').numpy(), rated_items(data).head(n)
+    factors, movies = get_table(model,
+                                'movie_factors').numpy(), rated_items(data).head(n)
     most = min(len(movies), factors.shape[1])
-    if n_components>most: raise ValueError(f'n_components={n_components}, but {len(movies)} movies with {factors.shape[1]} factors have {most} at most.')
+    if n_components>most:
+        raise ValueError(
+            f'n_components={n_components}, but {len(movies)} movies with '
+            f'{factors.shape[1]} factors have {most} at most.'
+        )
     pca = PCA(n_components, svd_solver='full')
     xy = pca.fit_transform(factors[movies.index])
     # A component may point either way. Ours points to the movie that is farthest out
-    return movies, xy*np.sign(xy[abs(xy).argmax(0), range(n_components)]), pca.explained_variance_ratio_
+    return movies, xy*np.sign(xy[abs(xy).argmax(0),
+                                 range(n_components)]), pca.explained_variance_ratio_
 
 # %% ../nbs/10_interpretation.ipynb #cell-54
 def factor_map(
@@ -128,14 +157,23 @@ def factor_map(
     "Draw the most rated movies by two principal components of their factors, labeled without overlaps; raises ValueError for components that do not exist"
     import matplotlib.pyplot as plt
     c = tuple(components)
-    if len(c)!=2 or c[0]==c[1] or not all(isinstance(o, Integral) and o>=0 for o in c): raise ValueError(f'components={components!r} must be two different whole numbers, counted from 0, such as (0, 1).')
+    if len(c)!=2 or c[0]==c[1] or not all(isinstance(o, Integral) and o>=0 for o in c):
+        raise ValueError(
+            f'components={components!r} must be two different whole numbers, counted '
+            'from 0, such as (0, 1).'
+        )
     movies,xy,share = principal_components(model, data, n, max(c)+1)
     if ax is None: ax = plt.subplots(figsize=(8, 7))[1]
     x,y = xy[:,c[0]], xy[:,c[1]]
     ax.scatter(x, y, s=8)
-    ax.set(**{f'{o}label': f'component {i} ({share[i]:.0%} of the variance)' for o,i in zip('xy', c)})
+    ax.set(
+        **{
+            f'{o}label': f'component {i} ({share[i]:.0%} of the variance)'
+            for o, i in zip('xy', c)
+        })
     labels = pd.Series(as_ratings(data).titles(movies.item))
-    label_points(ax, x, y, labels.str.replace(r'(, (The|A|An))?( \(\d{4}\))?$', '', regex=True))
+    label_points(ax, x, y,
+                 labels.str.replace(r'(, (The|A|An))?( \(\d{4}\))?$', '', regex=True))
     return ax
 
 # %% ../nbs/10_interpretation.ipynb #cell-72
@@ -153,12 +191,16 @@ def similar(
     row = as_ratings(data).item_names.rows(item)
     if len(row)!=1: raise ValueError(f'One item is needed, not {len(row)}.')
     if metric not in ('cosine', 'dot', 'euclidean'):
-        raise ValueError(f'metric={metric!r} is unknown; choose one of cosine, dot, euclidean.')
+        raise ValueError(
+            f'metric={metric!r} is unknown; choose one of cosine, dot, euclidean.')
     if hasattr(model, 'similar_rows'): score = model.similar_rows(row.item())
     else:
-        M, unit = get_table(model, 'movie_factors' if hasattr(model, 'movie_factors') else 'i_weight'), torch.nn.functional.normalize
+        M, unit = get_table(
+            model, 'movie_factors' if hasattr(model, 'movie_factors') else
+            'i_weight'), torch.nn.functional.normalize
         q = M[row[0]]
-        score = M@q if metric=='dot' else (M-q).norm(dim=1) if metric=='euclidean' else unit(M)@unit(q, dim=0)
+        score = M@q if metric == 'dot' else (M-q).norm(
+            dim=1) if metric == 'euclidean' else unit(M)@unit(q, dim=0)
     df = rated_items(data)
     df.insert(1, 'score', score[df.index.to_numpy()].numpy())
     df = df[df.ratings>=min_ratings].drop(row.item(), errors='ignore')

@@ -12,14 +12,16 @@ from numbers import Integral
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 
 # %% ../nbs/02_latent_factors.ipynb #cell-24
-def crosstab(ratings, # DataFrame with columns user, movie, rating; title, too, if there is one
+# DataFrame with columns user, movie, rating; title, too, if there is one
+def crosstab(ratings,
              n_users:int=6, # rows: the users with the most ratings; few enough to read
              n_movies:int=6, # columns: the movies with the most ratings
             )->pd.DataFrame: # (n_users, n_movies) stars, NaN for blanks; busiest first
     "Ratings of the busiest users and movies; ValueError for bad columns, sizes, repeated pairs"
     missing = [c for c in ('user', 'movie', 'rating') if c not in ratings]
     if missing:
-        raise ValueError(f"ratings lacks the columns {missing}; it has {list(ratings.columns)}")
+        raise ValueError(
+            f"ratings lacks the columns {missing}; it has {list(ratings.columns)}")
     def busiest(col, n):
         counts = ratings.groupby(col).size().sort_values(ascending=False, kind='stable')
         if not isinstance(n, Integral) or not 1 <= n <= len(counts):
@@ -49,7 +51,8 @@ def plot_crosstab(ct, # DataFrame as from `crosstab`: users × movies, NaN for b
     true = ct.to_numpy(float)
     shown = true if pred is None else np.array(pred, dtype=float)
     if shown.shape != true.shape:
-        raise ValueError(f"pred has shape {shown.shape}, but the crosstab has {true.shape}")
+        raise ValueError(
+            f"pred has shape {shown.shape}, but the crosstab has {true.shape}")
     n, m = ct.shape
     if ax is None: ax = plt.subplots(figsize=(1.6 + .75*m, 1.4 + .5*n))[1]
     ax.imshow(shown, cmap='Blues', vmin=scale[0], vmax=scale[1] + .5, aspect='auto')

@@ -19,14 +19,19 @@ from fastdownload import download_url
 from .ratings import Ratings, at_terminal
 
 # %% ../nbs/00_movielens.ipynb #cell-9
-RATINGS_SHA256 = '06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490' # of u.data
-MOVIES_SHA256  = '473f6fb130131b8176e47fe9c7eba18bc2659704ff5c75cb53046ffc25d58ad3' # of the table that `load_movies` returns
-USERS_SHA256   = '6a661c568d4d410a43e36c57748a7ff1858602483cfa2bafb3196b1fc1ff8944' # of u.user, with tabs between its columns
+# of u.data
+RATINGS_SHA256 = '06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490'
+# of the table that `load_movies` returns
+MOVIES_SHA256  = '473f6fb130131b8176e47fe9c7eba18bc2659704ff5c75cb53046ffc25d58ad3'
+# of u.user, with tabs between its columns
+USERS_SHA256   = '6a661c568d4d410a43e36c57748a7ff1858602483cfa2bafb3196b1fc1ff8944'
 WHEEL, WHEEL_SHA256 = 'recbole==1.2.1', '9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407'
 SPLITS = 'u1 u2 u3 u4 u5 ua ub'.split()
 # What is kept of an archive. The GroupLens names come first; the wheel has the same tables under the others.
-_needed = [('u.data', 'ml-100k.inter'), ('u.item', 'ml-100k.item'), ('u.user', 'ml-100k.user')]
-_expected = [o for names in _needed for o in names] + [f'{s}.{part}' for s in SPLITS for part in ('base', 'test')]
+_needed = [('u.data', 'ml-100k.inter'), ('u.item', 'ml-100k.item'),
+           ('u.user', 'ml-100k.user')]
+_expected = [*(o for names in _needed for o in names),
+             *(f'{s}.{part}' for s in SPLITS for part in ('base', 'test'))]
 
 def _sha256(b): return hashlib.sha256(b).hexdigest()
 
@@ -35,7 +40,8 @@ def _find(folder, names):
     for name in names:
         f = Path(folder)/name
         if f.is_file(): return f
-        if f.is_symlink(): raise FileNotFoundError(f'{f} is a link to a file that is not there')
+        if f.is_symlink():
+            raise FileNotFoundError(f'{f} is a link to a file that is not there')
     raise FileNotFoundError(f'no {" or ".join(names)} in {folder}')
 
 # %% ../nbs/00_movielens.ipynb #cell-11
@@ -51,32 +57,45 @@ def _users_bytes(folder):
     b = f.read_bytes()
     return b.replace(b'|', b'\t') if f.name=='u.user' else b.partition(b'\n')[2]
 
-_genres = ("unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy Film-Noir Horror "
-           "Musical Mystery Romance Sci-Fi Thriller War Western").split()
+_genres = (
+    "unknown Action Adventure Animation Children's Comedy Crime Documentary Drama "
+    "Fantasy Film-Noir Horror "
+    "Musical Mystery Romance Sci-Fi Thriller War Western").split()
 
 def _read_movies(folder):
     "movie, title, year, genres from either layout"
     f = _find(folder, _needed[1])
     if f.name=='u.item':
         rows = [o.split('|') for o in f.read_text('latin-1').splitlines()]
-        rows = [(int(o[0]), o[1].strip(), '|'.join(g for g,flag in zip(_genres, o[5:]) if flag=='1')) for o in rows]
+        rows = [(int(o[0]), o[1].strip(), '|'.join(g for g, flag in zip(_genres, o[5:])
+                                                   if flag == '1')) for o in rows]
     else:
         rows = [o.split('\t') for o in f.read_text('utf-8').splitlines()[1:]]
-        rows = [(int(m), f'{t.strip()} ({y})'.replace('unkonwn (unkonwn)', 'unknown'), g.replace(' ', '|')) for m,t,y,g in rows]
+        rows = [(int(m), f'{t.strip()} ({y})'.replace('unkonwn (unkonwn)',
+                                                      'unknown'), g.replace(' ', '|'))
+                for m, t, y, g in rows]
     df = pd.DataFrame(rows, columns=['movie', 'title', 'genres'])
     df['year'] = pd.to_numeric(df.title.str.extract(r'\((\d{4})\)')[0]).astype('Int64')
     return df[['movie', 'title', 'year', 'genres']]
 
-def _movies_sha256(movies): return _sha256('\n'.join('|'.join(map(str, o)) for o in movies.itertuples(index=False, name=None)).encode())
+def _movies_sha256(movies):
+    return _sha256('\n'.join(
+        '|'.join(map(str, o))
+        for o in movies.itertuples(index=False, name=None)).encode())
 
 def _verify(folder):
     "Raise unless `folder` holds exactly the MovieLens 100K ratings and movies"
     got = _sha256(_ratings_bytes(folder))
-    if got!=RATINGS_SHA256: raise ValueError(f'its ratings have sha256 {got[:12]}…, expected {RATINGS_SHA256[:12]}…')
+    if got!=RATINGS_SHA256:
+        raise ValueError(
+            f'its ratings have sha256 {got[:12]}…, expected {RATINGS_SHA256[:12]}…')
     try: got = _movies_sha256(_read_movies(folder))
-    except (ValueError, IndexError) as e: raise ValueError(f'its movie table is damaged ({e})')
-    if got!=MOVIES_SHA256: raise ValueError('its movie table is not the one of MovieLens 100K')
-    if _sha256(_users_bytes(folder))!=USERS_SHA256: raise ValueError('its users are not those of MovieLens 100K')
+    except (ValueError, IndexError) as e:
+        raise ValueError(f'its movie table is damaged ({e})')
+    if got!=MOVIES_SHA256:
+        raise ValueError('its movie table is not the one of MovieLens 100K')
+    if _sha256(_users_bytes(folder))!=USERS_SHA256:
+        raise ValueError('its users are not those of MovieLens 100K')
     return Path(folder)
 
 # %% ../nbs/00_movielens.ipynb #cell-13
@@ -85,28 +104,36 @@ def _extract(archive, tmp):
     with zipfile.ZipFile(archive) as z:
         for o in z.namelist():
             parent, _, name = o.rpartition('/')
-            if name in _expected and Path(parent).name=='ml-100k': (tmp/name).write_bytes(z.read(o))
+            if name in _expected and Path(parent).name=='ml-100k':
+                (tmp/name).write_bytes(z.read(o))
     return tmp
 
 def _from_grouplens(tmp, timeout):
     "Folder with the official files: fastai's own copy where there is a good one, otherwise a download"
     try: return _verify(fastai_path('data')/'ml-100k')
-    except (OSError, ValueError, TypeError): pass # TypeError: another process is just writing fastai's config file
+    except (OSError, ValueError, TypeError):
+        pass # TypeError: another process is just writing fastai's config file
     # what `untar_data` downloads with, too, but that one knows no time-out and waits for a silent server for ever
     return _extract(download_url(URLs.ML_100k, tmp, timeout=timeout), tmp)
 
 def _from_wheel(tmp, timeout):
     "Folder with the data files of a PyPI wheel, which pip downloads and nobody installs"
-    cmd = [sys.executable, '-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check',
-           '--timeout', str(timeout), '--retries', '1', '-d', str(tmp), WHEEL]
+    cmd = [
+        sys.executable, '-m', 'pip', 'download', '--no-deps', '--only-binary=:all:',
+        '--disable-pip-version-check', '--timeout',
+        str(timeout), '--retries', '1', '-d',
+        str(tmp), WHEEL
+    ]
     # A person at a terminal sees pip's progress bar; everyone else only hears of trouble
-    out = subprocess.run(cmd, stdout=None if at_terminal() else subprocess.DEVNULL, stderr=subprocess.PIPE,
-                         text=True, timeout=12*timeout)
+    out = subprocess.run(cmd, stdout=None if at_terminal() else subprocess.DEVNULL,
+                         stderr=subprocess.PIPE, text=True, timeout=12*timeout)
     if out.returncode:
-        lines = [o for o in out.stderr.splitlines() if o.startswith('ERROR')] or out.stderr.splitlines() or ['no message']
+        lines = [o for o in out.stderr.splitlines() if o.startswith('ERROR')
+                 ] or out.stderr.splitlines() or ['no message']
         raise OSError(f'pip: {lines[-1]}')
     wheel = next(Path(tmp).glob('*.whl'))
-    if _sha256(wheel.read_bytes())!=WHEEL_SHA256: raise ValueError(f'{wheel.name} does not have the expected sha256')
+    if _sha256(wheel.read_bytes())!=WHEEL_SHA256:
+        raise ValueError(f'{wheel.name} does not have the expected sha256')
     return _extract(wheel, tmp)
 
 # %% ../nbs/00_movielens.ipynb #cell-14
@@ -114,8 +141,10 @@ def _store(folder, cache):
     "Copy the expected files of `folder` aside, verify, and rename into place"
     cache.parent.mkdir(parents=True, exist_ok=True)
     for o in cache.parent.glob('.fetching-*'): # left by a process that was killed
-        with suppress(FileNotFoundError):      # another process may finish with its own meanwhile
-            if time.time()-o.stat().st_mtime > 3600: shutil.rmtree(o, ignore_errors=True)
+        # another process may finish with its own meanwhile
+        with suppress(FileNotFoundError):
+            if time.time()-o.stat().st_mtime > 3600:
+                shutil.rmtree(o, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=cache.parent, prefix='.fetching-') as aside:
         new = Path(aside)/'new'
         new.mkdir()
@@ -134,8 +163,11 @@ def _store(folder, cache):
 def _attempts(path, cache, timeout):
     "(name, function that returns a folder), in the order in which they are tried"
     def download(source):
-        with tempfile.TemporaryDirectory() as tmp: return _store(source(Path(tmp), timeout), cache())
-    env, home = os.environ.get('COLLAB_LESSON_DATA'), lambda o: Path(os.path.expanduser(o)) # no shell expands ~ in a setting
+        with tempfile.TemporaryDirectory() as tmp:
+            return _store(source(Path(tmp), timeout), cache())
+    # no shell expands ~ in a setting
+    env, home = os.environ.get('COLLAB_LESSON_DATA'), lambda o: Path(
+        os.path.expanduser(o))
     if path is not None: yield f'the folder {path}', partial(_verify, home(path))
     elif env: yield f'COLLAB_LESSON_DATA', partial(_verify, home(env))
     yield 'the cache', lambda: _verify(cache())
@@ -148,17 +180,25 @@ def fetch_movielens(
     quiet=False    # say nothing unless something was downloaded or passed over?
 )->Path:           # folder with verified files; read them with `load_ratings` and `load_movies`
     "Folder with MovieLens 100K, from the first source that serves it; raises FileNotFoundError where none does"
-    cache, failed = lambda: xdg_cache_home()/'collab_lesson'/'ml-100k', [] # asked for only when it is needed: there may be no home
+    # asked for only when it is needed: there may be no home
+    cache, failed = lambda: xdg_cache_home()/'collab_lesson'/'ml-100k', []
     for source,get in _attempts(path, cache, timeout):
         try: folder = get()
-        except Exception as e: failed.append((source, f'{type(e).__name__}: {e}'.splitlines()[0].removesuffix(': '))) # some quote a web page, too
+        except Exception as e:
+            # some quote a web page, too
+            failed.append(
+                (source, f'{type(e).__name__}: {e}'.splitlines()[0].removesuffix(': ')))
         else:
             passed = [f'{s} ({why})' for s,why in failed if s!='the cache']
-            if passed or not quiet: print(f'MovieLens 100K: served by {source}' + (f'; not by {"; ".join(passed)}' if passed else ''))
+            if passed or not quiet:
+                print(f'MovieLens 100K: served by {source}'+
+                      (f'; not by {"; ".join(passed)}' if passed else ''))
             return folder
     tried = '\n'.join(f'  {i}. {s}: {why}' for i,(s,why) in enumerate(failed, 1))
-    raise FileNotFoundError(f'MovieLens 100K is not to be had from any source:\n{tried}\n'
-        f'By hand: download {URLs.ML_100k} in a browser, unpack it, and set COLLAB_LESSON_DATA to the folder with u.data and '
+    raise FileNotFoundError(
+        f'MovieLens 100K is not to be had from any source:\n{tried}\n'
+        f'By hand: download {URLs.ML_100k} in a browser, unpack it, and set '
+        'COLLAB_LESSON_DATA to the folder with u.data and '
         'u.item in it (or pass that folder as `path`).')
 
 # %% ../nbs/00_movielens.ipynb #cell-20
@@ -169,7 +209,9 @@ def load_ratings(
     "The ratings of MovieLens 100K, in the order of the file"
     folder = fetch_movielens(path, quiet=True)
     lines = _ratings_bytes(folder).decode().split()
-    df = pd.DataFrame(np.array(lines, dtype=np.int64).reshape(-1, 4), columns=['user', 'movie', 'rating', 'timestamp'])
+    df = pd.DataFrame(
+        np.array(lines, dtype=np.int64).reshape(-1, 4),
+        columns=['user', 'movie', 'rating', 'timestamp'])
     # `map` looks titles up row by row, so the order cannot change; `merge` gives no such promise (see below)
     if titles: df['title'] = df.movie.map(_read_movies(folder).set_index('movie').title)
     return df
@@ -186,7 +228,8 @@ def load_users(
 )->pd.DataFrame: # 943 rows: user, age (years), gender, occupation, zip_code
     "The people of MovieLens 100K, as they described themselves"
     names = ['user', 'age', 'gender', 'occupation', 'zip_code']
-    return pd.read_csv(io.BytesIO(_users_bytes(fetch_movielens(path, quiet=True))), sep='\t', names=names, dtype={'zip_code': str})
+    return pd.read_csv(io.BytesIO(_users_bytes(fetch_movielens(path, quiet=True))),
+                       sep='\t', names=names, dtype={'zip_code': str})
 
 # %% ../nbs/00_movielens.ipynb #37536661
 def movielens(
@@ -194,7 +237,11 @@ def movielens(
     path=None    # folder as for `fetch_movielens`
 )->Ratings:      # 100,000 ratings with times; items are film numbers, as in u.item, and `item_titles` has the titles by number
     "MovieLens 100K as `Ratings`, in the order of the file; raises ValueError for another name, FileNotFoundError where no source has the files"
-    if name!='100k': raise ValueError(f"There is no MovieLens {name!r} here; choose '100k'. A file of another one is read by read_ratings.")
+    if name!='100k':
+        raise ValueError(
+            f"There is no MovieLens {name!r} here; choose '100k'. A file of another "
+            "one is read by read_ratings."
+        )
     res = Ratings(load_ratings(path), item='movie', time='timestamp')
     res.item_titles = load_movies(path).set_index('movie').title
     return res
@@ -205,14 +252,32 @@ def load_split(
     path=None      # folder as for `fetch_movielens`
 )->tuple:          # (training rows, test rows): row numbers as `split_ratings` gives them
     "One of the splits in the GroupLens archive; raises FileNotFoundError where the data came without them"
-    if name not in SPLITS: raise ValueError(f'There is no split {name!r}; choose one of {", ".join(SPLITS)}.')
+    if name not in SPLITS:
+        raise ValueError(
+            f'There is no split {name!r}; choose one of {", ".join(SPLITS)}.')
     folder = fetch_movielens(path, quiet=True)
-    missing = [f'{name}.{o}' for o in ('base', 'test') if not (folder/f'{name}.{o}').is_file()]
-    if missing: raise FileNotFoundError(f'{" and ".join(missing)} missing in {folder}. The canonical splits are in the GroupLens '
-        f'archive only, not in the PyPI wheel: download {URLs.ML_100k}, unpack it, and set COLLAB_LESSON_DATA to that folder.')
-    row = {pair: i for i,pair in enumerate(load_ratings(path)[['user', 'movie']].itertuples(index=False, name=None))}
-    read = lambda part: pd.read_csv(folder/f'{name}.{part}', sep='\t', header=None, usecols=[0,1]).itertuples(index=False, name=None)
-    train,test = (np.array([row.get(o, -1) for o in read(part)]) for part in ('base', 'test'))
+    missing = [
+        f'{name}.{o}' for o in ('base', 'test') if not (folder/f'{name}.{o}').is_file()
+    ]
+    if missing:
+        raise FileNotFoundError(
+            f'{" and ".join(missing)} missing in {folder}. The canonical splits are in '
+            'the GroupLens '
+            f'archive only, not in the PyPI wheel: download {URLs.ML_100k}, unpack it, '
+            'and set COLLAB_LESSON_DATA to that folder.'
+        )
+    row = {
+        pair: i
+        for i, pair in enumerate(
+            load_ratings(path)[['user', 'movie']].itertuples(index=False, name=None))
+    }
+    read = lambda part: pd.read_csv(folder/f'{name}.{part}', sep='\t', header=None,
+                                    usecols=[0, 1]).itertuples(index=False, name=None)
+    train, test = (np.array([row.get(o, -1) for o in read(part)])
+                   for part in ('base', 'test'))
     if not np.array_equal(np.sort([*train, *test]), range(len(row))):
-        raise ValueError(f'{name}.base and {name}.test in {folder} are damaged: together they must hold every rating once.')
+        raise ValueError(
+            f'{name}.base and {name}.test in {folder} are damaged: together they must '
+            'hold every rating once.'
+        )
     return train,test

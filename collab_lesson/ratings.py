@@ -60,15 +60,18 @@ def check_ratings(
         raise ValueError(f'{column}: {int(bad.sum())} of {len(ratings)} rows {what}, '
                          f'the first being\n{rows.to_string()}')
     if not isinstance(ratings, pd.DataFrame):
-        raise TypeError(f'ratings is a {type(ratings).__name__}; a pandas DataFrame is needed.')
+        raise TypeError(
+            f'ratings is a {type(ratings).__name__}; a pandas DataFrame is needed.')
     names = [o for o in (user_name, item_name, rating_name) if o is not None]
     join = lambda os: ', '.join(map(str, os))
     missing = [o for o in names if o not in ratings.columns]
     if missing:
-        raise ValueError(f'columns missing: {join(missing)}; there are {join(ratings.columns)}.')
+        raise ValueError(
+            f'columns missing: {join(missing)}; there are {join(ratings.columns)}.')
     if twice := [o for o in names if (ratings.columns==o).sum()>1]:
         raise ValueError(f'columns that occur twice: {join(twice)}.')
-    if len(ratings)==0: raise ValueError(f'{join(names)}: 0 rows; there is nothing to learn from.')
+    if len(ratings)==0:
+        raise ValueError(f'{join(names)}: 0 rows; there is nothing to learn from.')
     for o in names:
         if (bad := ratings[o].isna()).any(): complain(o, 'are missing (NaN)', bad)
     if unique and (bad := ratings.duplicated([user_name, item_name], keep=False)).any():
@@ -84,7 +87,8 @@ def check_ratings(
     return ratings
 
 # %% ../nbs/00_ratings.ipynb #14ad395f
-def _plain(o): return o.item() if hasattr(o, 'item') else o # NumPy's numbers as Python's
+def _plain(o):
+    return o.item() if hasattr(o, 'item') else o # NumPy's numbers as Python's
 
 def plain_ids(
     ids,       # a column: whole numbers, text, or categories of either
@@ -94,18 +98,26 @@ def plain_ids(
     s = pd.Series(ids)
     if isinstance(s.dtype, pd.CategoricalDtype):
         return plain_ids(s.cat.categories, column)[s.cat.codes.to_numpy()]
-    if pd.api.types.is_bool_dtype(s.dtype): raise TypeError(f'{column}: true and false are no ids.')
+    if pd.api.types.is_bool_dtype(s.dtype):
+        raise TypeError(f'{column}: true and false are no ids.')
     if pd.api.types.is_unsigned_integer_dtype(s.dtype) and s.dtype.itemsize==8:
         a = s.to_numpy(dtype=np.uint64)
         return a if len(a) and a.max()>np.iinfo(np.int64).max else a.astype(np.int64)
     if pd.api.types.is_integer_dtype(s.dtype): return s.to_numpy(dtype=np.int64)
-    if pd.api.types.is_float_dtype(s.dtype): # what a missing value has made of whole numbers
+    # what a missing value has made of whole numbers
+    if pd.api.types.is_float_dtype(s.dtype):
         a = s.to_numpy(dtype=float)
         whole = np.floor(a)==a
         if not whole.all():
-            raise ValueError(f'{column}: {int((~whole).sum())} of {len(a)} ids are not whole numbers, '
-                             f'the first being {a[~whole][0]}.')
-        if (abs(a)>2**53).any(): raise ValueError(f'{column}: ids above 2**53 are not exact as {s.dtype}; read them as integers or text.')
+            raise ValueError(
+                f'{column}: {int((~whole).sum())} of {len(a)} ids are not whole '
+                'numbers, '
+                f'the first being {a[~whole][0]}.')
+        if (abs(a)>2**53).any():
+            raise ValueError(
+                f'{column}: ids above 2**53 are not exact as {s.dtype}; read them as '
+                'integers or text.'
+            )
         return a.astype(np.int64)
     a = s.to_numpy(dtype=object)
     kind = pd.api.types.infer_dtype(a, skipna=False)
@@ -116,14 +128,21 @@ def plain_ids(
         try: return np.array(a, dtype=np.uint64)
         except OverflowError: return a
     text = np.fromiter((isinstance(o, str) for o in a), bool, len(a))
-    number = np.fromiter((isinstance(o, Real) and not isinstance(o, bool) for o in a), bool, len(a))
+    number = np.fromiter((isinstance(o, Real) and not isinstance(o, bool) for o in a),
+                         bool, len(a))
     if text.any() and number.any() and (text|number).all():
-        raise ValueError(f"{column}: {int(number.sum())} of {len(a)} ids are numbers and {int(text.sum())} are text, such as "
-                         f"{_plain(a[number][0])!r} and {a[text][0]!r}. Is 7 the same as '7'? Convert the column to one type, "
-                         f"for example with astype(str).")
+        raise ValueError(
+            f"{column}: {int(number.sum())} of {len(a)} ids are numbers and "
+            f"{int(text.sum())} are text, such as "
+            f"{_plain(a[number][0])!r} and {a[text][0]!r}. Is 7 the same as '7'? "
+            "Convert the column to one type, "
+            f"for example with astype(str).")
     if number.all(): return plain_ids(a.astype(float), column)
     other = a[~(text|number)][0]
-    raise TypeError(f'{column}: ids must be whole numbers or text; there is {other!r}, of type {type(other).__name__}.')
+    raise TypeError(
+        f'{column}: ids must be whole numbers or text; there is {other!r}, of type '
+        f'{type(other).__name__}.'
+    )
 
 # %% ../nbs/00_ratings.ipynb #669ba804
 class Names:
@@ -139,7 +158,9 @@ class Names:
     def __getitem__(self, row): return '#na#' if row==0 else _plain(self.index[row-1])
     def __iter__(self): return (self[i] for i in range(len(self)))
     def __contains__(self, name): return self.find([name])[0]>0
-    def __eq__(self, other): return self is other or isinstance(other, Names) and self.fingerprint==other.fingerprint
+    def __eq__(self, other):
+        return self is other or isinstance(
+            other, Names) and self.fingerprint == other.fingerprint
     __hash__ = None
 
     @cached_property
@@ -152,8 +173,11 @@ class Names:
     )->np.ndarray: # (n,) int32 rows; 0 for an id that is not in the list
         "Row numbers of ids, 0 for the unknown"
         ids = plain_ids(ids, self.column)
-        if len(ids) and len(self.index) and (ids.dtype==object)!=(self.index.dtype==object): return np.zeros(len(ids), np.int32)
-        return (self.index.get_indexer(pd.Index(ids, dtype=ids.dtype))+1).astype(np.int32)
+        if len(ids) and len(self.index) and (ids.dtype == object) != (self.index.dtype
+                                                                      == object):
+            return np.zeros(len(ids), np.int32)
+        return (self.index.get_indexer(pd.Index(ids, dtype=ids.dtype))+1).astype(
+            np.int32)
 
     def closest(self,
         name, # that is not in the list
@@ -164,45 +188,65 @@ class Names:
         if isinstance(name, Real) and names and isinstance(names[0], Real):
             return [] if name!=name else sorted(names, key=lambda o: abs(o-name))[:n]
         lower, key = {str(o).lower(): o for o in names}, str(name).lower()
-        found = [o for o in lower if key and key in o][:n] + difflib.get_close_matches(key, lower, n, cutoff=.5)
+        found = [o for o in lower if key and key in o][:n]+difflib.get_close_matches(
+            key, lower, n, cutoff=.5)
         return [lower[o] for o in dict.fromkeys(found)][:n]
 
     def rows(self,
         names # one name, or many
     )->torch.Tensor: # (n,) int64
         "Row numbers of names; raises ValueError with the closest known names for one that is unknown"
-        if names is None: raise TypeError(f'A {self.column} by name is needed; it is None.')
+        if names is None:
+            raise TypeError(f'A {self.column} by name is needed; it is None.')
         names = listify(names.tolist() if hasattr(names, 'tolist') else names)
         try: rows = self.find(names)
         except (TypeError, ValueError): # among them is something that is no id
-            rows = np.array([self.find([o])[0] if type(o) in (int, str) else 0 for o in map(_plain, names)])
+            rows = np.array([
+                self.find([o])[0] if type(o) in (int, str) else 0
+                for o in map(_plain, names)
+            ])
         if (rows==0).any():
             name = _plain(names[int((rows==0).argmax())])
             near = ', '.join(map(repr, self.closest(name)))
-            raise ValueError(f'Unknown {self.column} {name!r}. ' + (f'Did you mean {near}?' if near else
-                             f'Nothing among the {len(self)-1} known ones is like it.'))
+            raise ValueError(f'Unknown {self.column} {name!r}. '+(
+                f'Did you mean {near}?'
+                if near else f'Nothing among the {len(self)-1} known ones is like it.'))
         return torch.from_numpy(rows.astype(np.int64))
 
 # %% ../nbs/00_ratings.ipynb #a199ccfa
 def _seconds(column, times):
     "A column of times as int64 seconds since 1970"
     s = pd.Series(times)
-    if s.isna().any(): raise ValueError(f'{column}: {int(s.isna().sum())} of {len(s)} times are missing.')
-    if isinstance(s.dtype, pd.DatetimeTZDtype): s = s.dt.tz_convert('UTC').dt.tz_localize(None)
-    if pd.api.types.is_datetime64_any_dtype(s.dtype): return s.to_numpy().astype('datetime64[s]').astype(np.int64)
-    if not pd.api.types.is_numeric_dtype(s.dtype) or pd.api.types.is_bool_dtype(s.dtype):
-        raise ValueError(f'{column}: times must be dates (pd.to_datetime) or seconds since 1970; there is {s.iloc[0]!r}.')
+    if s.isna().any():
+        raise ValueError(
+            f'{column}: {int(s.isna().sum())} of {len(s)} times are missing.')
+    if isinstance(s.dtype, pd.DatetimeTZDtype):
+        s = s.dt.tz_convert('UTC').dt.tz_localize(None)
+    if pd.api.types.is_datetime64_any_dtype(s.dtype):
+        return s.to_numpy().astype('datetime64[s]').astype(np.int64)
+    if not pd.api.types.is_numeric_dtype(s.dtype) or pd.api.types.is_bool_dtype(
+            s.dtype):
+        raise ValueError(
+            f'{column}: times must be dates (pd.to_datetime) or seconds since 1970; '
+            f'there is {s.iloc[0]!r}.'
+        )
     a = s.to_numpy(dtype=s.dtype if s.dtype.kind in 'iuf' else float)
-    if a.dtype.kind=='f' and not np.isfinite(a).all(): raise ValueError(f'{column}: times must be finite.')
+    if a.dtype.kind=='f' and not np.isfinite(a).all():
+        raise ValueError(f'{column}: times must be finite.')
     return a.astype(np.int64)
 
 def _number(ids, column, names=None):
     "int32 rows of a column of ids, and their `Names`: sorted, or those of `names` with the new ones behind them"
     ids = plain_ids(ids, column)
-    if names is not None and len(ids) and len(names.index) and (ids.dtype==object)!=(names.index.dtype==object):
-        raise ValueError(f'{column}: the ids are {"text" if ids.dtype==object else "numbers"}, those there already are not.')
+    if names is not None and len(ids) and len(
+            names.index) and (ids.dtype == object) != (names.index.dtype == object):
+        raise ValueError(
+            f'{column}: the ids are {"text" if ids.dtype==object else "numbers"}, '
+            'those there already are not.'
+        )
     codes, found = pd.factorize(ids)
-    order = np.argsort(found, kind='stable') if found.dtype!=object else np.array(sorted(range(len(found)), key=found.__getitem__), dtype=np.int64)
+    order = np.argsort(found, kind='stable') if found.dtype != object else np.array(
+        sorted(range(len(found)), key=found.__getitem__), dtype=np.int64)
     if names is None:
         row = np.empty(len(found), np.int32)
         row[order] = np.arange(1, len(found)+1)
@@ -211,7 +255,8 @@ def _number(ids, column, names=None):
     new = order[row[order]==0]
     row[new] = np.arange(len(names), len(names)+len(new))
     if not len(new): return row[codes], names
-    return row[codes], Names(np.concatenate([names.index.to_numpy(), found[new]]), column)
+    return row[codes], Names(np.concatenate([names.index.to_numpy(), found[new]]),
+                             column)
 
 # %% ../nbs/00_ratings.ipynb #9637ff38
 def split_ratings(
@@ -220,15 +265,17 @@ def split_ratings(
     seed=42        # of NumPy's generator, whose stream is the same on every platform
 )->tuple:          # (training rows, validation rows): two integer arrays
     "Split row numbers at random; raises ValueError where either side would be empty"
-    if not isinstance(valid_pct, Real) or isinstance(valid_pct, bool) or not 0<valid_pct<1:
+    if not isinstance(valid_pct, Real) or isinstance(valid_pct,
+                                                     bool) or not 0 < valid_pct < 1:
         raise ValueError(f'valid_pct={valid_pct!r} must lie between 0 and 1.')
     if not isinstance(seed, Integral) or isinstance(seed, bool) or seed<0:
         raise ValueError(f'seed={seed!r} must be a whole number that is not negative.')
     n = len(ratings) if hasattr(ratings, '__len__') else int(ratings)
     n_valid = int(n*valid_pct)
     if not 0<n_valid<n:
-        raise ValueError(f'valid_pct={valid_pct} of {n} rows leaves {max(n-n_valid, 0)} to train on '
-                         f'and {n_valid} to validate on; both must be positive.')
+        raise ValueError(
+            f'valid_pct={valid_pct} of {n} rows leaves {max(n-n_valid, 0)} to train on '
+            f'and {n_valid} to validate on; both must be positive.')
     rows = np.random.default_rng(seed).permutation(n)
     return rows[n_valid:], rows[:n_valid]
 
@@ -243,7 +290,8 @@ def row_batches(
     "Rows of `tensors`, a batch at a time"
     n, device = len(tensors[0]), tensors[0].device
     order = None
-    if shuffle: order = (torch.randint(n, (n,)) if replace else torch.randperm(n)).to(device)
+    if shuffle:
+        order = (torch.randint(n, (n,)) if replace else torch.randperm(n)).to(device)
     for i in range(0, n//bs*bs if drop_last else n, bs):
         at = slice(i, i+bs) if order is None else order[i:i+bs]
         yield tuple(o[at] for o in tensors)
@@ -257,14 +305,18 @@ class RatingsLoader:
         device='cpu'    # where the batches are
     ):
         check_sizes(bs=bs)
-        self.ratings, self.bs, self.shuffle, self.replace, self.drop_last = ratings, int(bs), shuffle, replace, drop_last
+        self.ratings, self.bs, self.shuffle, self.replace, self.drop_last = ratings, int(
+            bs), shuffle, replace, drop_last
         self.to(device)
 
     def to(self, device):
         self.device, r = torch.device(device), self.ratings
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore') # arrays may be read-only; nothing writes to them
-            self.tensors = [torch.as_tensor(o).to(self.device) for o in (r.users, r.items, r.values)]
+            # arrays may be read-only; nothing writes to them
+            warnings.simplefilter('ignore')
+            self.tensors = [
+                torch.as_tensor(o).to(self.device) for o in (r.users, r.items, r.values)
+            ]
         return self
 
     def __len__(self):
@@ -272,7 +324,8 @@ class RatingsLoader:
         return n//self.bs if self.drop_last else -(-n//self.bs)
 
     def __iter__(self):
-        for u,i,y in row_batches(self.tensors, self.bs, self.shuffle, self.replace, self.drop_last):
+        for u, i, y in row_batches(self.tensors, self.bs, self.shuffle, self.replace,
+                                   self.drop_last):
             yield torch.stack([u, i], 1).long(), y
 
 # %% ../nbs/00_ratings.ipynb #9ff8df32
@@ -287,22 +340,28 @@ class Ratings:
         repeats='keep'      # a pair that occurs more than once: 'keep' all its rows, make it an 'error', or keep their 'sum', 'mean' or 'last'
     ):
         if repeats not in ('keep', 'error', 'sum', 'mean', 'last'):
-            raise ValueError(f"repeats={repeats!r} must be 'keep', 'error', 'sum', 'mean' or 'last'.")
+            raise ValueError(
+                f"repeats={repeats!r} must be 'keep', 'error', 'sum', 'mean' or 'last'."
+            )
         self._read(df, user, item, rating, time)
         if repeats!='keep': self._merge(repeats)
 
     def _read(self, df, user, item, rating, time, user_names=None, item_names=None):
         check_ratings(df, None, user, item, rating, unique=False)
-        if user==item: raise ValueError(f'{user}: one column cannot be both users and items.')
+        if user==item:
+            raise ValueError(f'{user}: one column cannot be both users and items.')
         if time is not None and time not in df.columns:
-            raise ValueError(f'columns missing: {time}; there are {", ".join(map(str, df.columns))}.')
+            raise ValueError(
+                f'columns missing: {time}; there are {", ".join(map(str, df.columns))}.'
+            )
         self.columns = dict(user=user, item=item, rating=rating, time=time)
         self.item_titles, self.train = None, None
         self.users, self.user_names = _number(df[user], user, user_names)
         self.items, self.item_names = _number(df[item], item, item_names)
         if rating is None: self.values = np.ones(len(df), np.float32)
         else: self.values = df[rating].to_numpy(dtype=np.float32, copy=True)
-        if not np.isfinite(self.values).all(): raise ValueError(f'{rating}: too large for a 32-bit number.')
+        if not np.isfinite(self.values).all():
+            raise ValueError(f'{rating}: too large for a 32-bit number.')
         self.times = None if time is None else _seconds(time, df[time])
 
     @classmethod
@@ -316,16 +375,22 @@ class Ratings:
         res.columns, res.item_titles, res.train = dict(columns), None, None
         for o,rows,ids in [('user', users, user_ids), ('item', items, item_ids)]:
             names = Names(ids, columns[o])
-            if len(rows)!=len(values) or len(rows) and not 0<=rows.min()<=rows.max()<len(names):
-                raise ValueError(f'{o} rows must be one per rating, from 0 to {len(names)-1}.')
-            setattr(res, f'{o}s', np.asarray(rows, np.int32)); setattr(res, f'{o}_names', names)
-        res.values, res.times = np.asarray(values, np.float32), None if times is None else np.asarray(times, np.int64)
+            if len(rows) != len(values) or len(
+                    rows) and not 0 <= rows.min() <= rows.max() < len(names):
+                raise ValueError(
+                    f'{o} rows must be one per rating, from 0 to {len(names)-1}.')
+            setattr(res, f'{o}s', np.asarray(rows, np.int32))
+            setattr(res, f'{o}_names', names)
+        res.values, res.times = np.asarray(
+            values, np.float32), None if times is None else np.asarray(times, np.int64)
         return res
 
     def _like(self, rows, **changes):
         "The same ratings at other rows"
         res = object.__new__(type(self))
-        res.__dict__.update({k: v for k,v in self.__dict__.items() if not k.startswith('_')})
+        res.__dict__.update(
+            {k: v
+             for k, v in self.__dict__.items() if not k.startswith('_')})
         for o in ('users', 'items', 'values', 'times'):
             a = getattr(self, o)
             setattr(res, o, None if a is None else a[rows])
@@ -333,14 +398,22 @@ class Ratings:
         return res
 
     def __len__(self): return len(self.users)
-    n_users = property(lambda self: len(self.user_names), doc='Rows of a table of users, row 0 included')
-    n_items = property(lambda self: len(self.item_names), doc='Rows of a table of items, row 0 included')
-    scale = property(lambda self: (float(self.values.min()), float(self.values.max())), doc='Lowest and highest rating')
-    nbytes = property(lambda self: sum(o.nbytes for o in (self.users, self.items, self.values, self.times) if o is not None))
-    unknown = property(lambda self: int(((self.users==0)|(self.items==0)).sum()), doc='How many ratings are of users or items without a name here')
+
+    n_users = property(lambda self: len(self.user_names),
+                       doc='Rows of a table of users, row 0 included')
+    n_items = property(lambda self: len(self.item_names),
+                       doc='Rows of a table of items, row 0 included')
+    scale = property(lambda self: (float(self.values.min()), float(self.values.max())),
+                     doc='Lowest and highest rating')
+    nbytes = property(lambda self: sum(o.nbytes for o in (
+        self.users, self.items, self.values, self.times) if o is not None))
+    unknown = property(lambda self: int(((self.users == 0) | (self.items == 0)).sum()),
+                       doc='How many ratings are of users or items without a name here')
 
     def __getitem__(self, rows): # a slice, row numbers or a mask
-        if isinstance(rows, (int, np.integer)): raise TypeError('Ratings are taken by slice, row numbers or mask: ratings[7:8].')
+        if isinstance(rows, (int, np.integer)):
+            raise TypeError(
+                'Ratings are taken by slice, row numbers or mask: ratings[7:8].')
         return self._like(np.asarray(rows) if not isinstance(rows, slice) else rows)
 
     def __repr__(self):
@@ -348,15 +421,20 @@ class Ratings:
         if len(self): res += ' from {:g} to {:g}'.format(*self.scale)
         res += f' by {len(np.unique(self.users[self.users>0])):,} users of {len(np.unique(self.items[self.items>0])):,} items'
         if self.times is not None and len(self):
-            res += ', {} to {}'.format(*np.array([self.times.min(), self.times.max()]).astype('datetime64[s]').astype('datetime64[D]'))
-        if self.unknown: res += f'; {self.unknown:,} of them by users or of items that the training part does not have'
+            res += ', {} to {}'.format(*np.array([self.times.min(
+            ), self.times.max()]).astype('datetime64[s]').astype('datetime64[D]'))
+        if self.unknown:
+            res += f'; {self.unknown:,} of them by users or of items that the training part does not have'
         return res
 
-    def to_frame(self)->pd.DataFrame: # with the columns it was made from; None for an unknown name
+    # with the columns it was made from; None for an unknown name
+    def to_frame(self)->pd.DataFrame:
         "The ratings with their names"
         c, res = self.columns, {}
-        for o,rows,names in [('user', self.users, self.user_names), ('item', self.items, self.item_names)]:
-            values = names.index.take(np.maximum(rows-1, 0)) if len(names.index) else pd.Index([None]*len(rows), dtype=object)
+        for o, rows, names in [('user', self.users, self.user_names),
+                               ('item', self.items, self.item_names)]:
+            values = names.index.take(np.maximum(rows-1, 0)) if len(
+                names.index) else pd.Index([None]*len(rows), dtype=object)
             res[c[o]] = values.where(rows>0, None) if (rows==0).any() else values
         if c['rating'] is not None: res[c['rating']] = self.values
         if self.times is not None: res[c['time'] or 'time'] = self.times
@@ -368,39 +446,53 @@ class Ratings:
         "These ratings and more; raises what `Ratings` raises"
         more = object.__new__(type(self))
         c = self.columns
-        more._read(df, c['user'], c['item'], c['rating'], c['time'], self.user_names, self.item_names)
+        more._read(df, c['user'], c['item'], c['rating'], c['time'], self.user_names,
+                   self.item_names)
         join = lambda a,b: None if a is None else np.concatenate([a, b])
-        return self._like(slice(None), **{o: join(getattr(self, o), getattr(more, o)) for o in ('users', 'items', 'values', 'times')},
-                          user_names=more.user_names, item_names=more.item_names)
+        return self._like(
+            slice(None), **{
+                o: join(getattr(self, o), getattr(more, o))
+                for o in ('users', 'items', 'values', 'times')
+            }, user_names=more.user_names, item_names=more.item_names)
 
     @cached_property
-    def _by_user(self): # where each user's ratings start, and the rows of all ratings in that order
+    # where each user's ratings start, and the rows of all ratings in that order
+    def _by_user(self):
         n = len(self)
-        m = sparse.coo_array((np.ones(n, np.int8), (self.users, np.arange(n, dtype=np.int32))), shape=(self.n_users, max(n, 1))).tocsr()
+        m = sparse.coo_array(
+            (np.ones(n, np.int8), (self.users, np.arange(n, dtype=np.int32))),
+            shape=(self.n_users, max(n, 1))).tocsr()
         return m.indptr, m.indices
 
     @cached_property
     def _csr(self):
         if self.unknown: return self[(self.users>0)&(self.items>0)]._csr
         starts, order = self._by_user
-        m = sparse.csr_array((self.values[order], self.items[order], starts), shape=(self.n_users, self.n_items))
+        m = sparse.csr_array((self.values[order], self.items[order], starts),
+                             shape=(self.n_users, self.n_items))
         m.sort_indices()
         if len(m.indices)<2 or not (repeated := self._repeats(m)): return m
-        warnings.warn(f'{repeated} ratings repeat a pair of user and item; the last of each pair is taken. '
-                      "Ratings(…, repeats='sum') or 'mean' merges them.", stacklevel=3)
+        warnings.warn(
+            f'{repeated} ratings repeat a pair of user and item; the last of each pair '
+            'is taken. '
+            "Ratings(…, repeats='sum') or 'mean' merges them.", stacklevel=3)
         rows, _ = self._pairs()
         return self[rows]._csr
 
     @staticmethod
-    def _repeats(m): # entries of a sorted CSR matrix that follow one of the same row and column
+    def _repeats(m):
+        # entries of a sorted CSR matrix that follow one of the same row and column
         same = m.indices[1:]==m.indices[:-1]
         ends = m.indptr[1:-1]
         same[ends[(ends>0)&(ends<len(m.indices))]-1] = False
         return int(same.sum())
 
-    def _pairs(self): # the last row of each pair of user and item, in the order of the table, and the pair of each row
+    def _pairs(
+        self
+    ):  # the last row of each pair of user and item, in the order of the table, and the pair of each row
         key = self.users.astype(np.int64)*self.n_items + self.items
-        order = np.argsort(key, kind='stable') if self.times is None else np.lexsort((self.times, key))
+        order = np.argsort(key, kind='stable') if self.times is None else np.lexsort(
+            (self.times, key))
         last = np.append(np.diff(key[order])!=0, True)
         pair = np.empty(len(key), np.int64)
         pair[order] = np.r_[0, last[:-1].cumsum()]
@@ -412,7 +504,8 @@ class Ratings:
         if len(rows)==len(self): return
         if repeats=='error':
             df = self.to_frame()
-            check_ratings(df.assign(rating=self.values), None, *list(self.columns.values())[:2], 'rating')
+            check_ratings(df.assign(rating=self.values), None,
+                          *list(self.columns.values())[:2], 'rating')
         values = self.values
         if repeats in ('sum', 'mean'):
             values = np.bincount(pair, values)
@@ -427,7 +520,9 @@ class Ratings:
     ):              # scipy array (n_users,n_items) of float32, zero where there is no rating
         "The ratings as a sparse matrix, made once; of a pair that repeats it has the last rating, and says so. Unknown users and items are left out"
         if values is None: return self._csr
-        res = self._like(slice(None), values=np.broadcast_to(np.asarray(values, np.float32), len(self)))
+        res = self._like(
+            slice(None), values=np.broadcast_to(np.asarray(values, np.float32),
+                                                len(self)))
         return res._csr
 
     def titles(self,
@@ -459,10 +554,12 @@ class Ratings:
             row = np.zeros(len(old), np.int32)
             row[kept] = np.arange(1, len(kept)+1)
             maps.append(row)
-            names.append(old if len(kept)==len(old)-1 else Names(old.index.to_numpy()[kept-1], old.column))
+            names.append(old if len(kept) == len(old)-
+                         1 else Names(old.index.to_numpy()[kept-1], old.column))
         def part(rows, **kw):
-            return self._like(rows, users=maps[0][self.users[rows]], items=maps[1][self.items[rows]],
-                              user_names=names[0], item_names=names[1], **kw)
+            return self._like(rows, users=maps[0][self.users[rows]],
+                              items=maps[1][self.items[rows]], user_names=names[0],
+                              item_names=names[1], **kw)
         res = part(train, train=None)
         return res, part(valid, train=res)
 
@@ -470,16 +567,28 @@ class Ratings:
         n = len(self)
         if not isinstance(by, str):
             try: train, valid = (np.asarray(o, dtype=np.int64) for o in by)
-            except (TypeError, ValueError): raise ValueError(f'by={by!r} must be a word or two lists of row numbers.') from None
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f'by={by!r} must be a word or two lists of row numbers.') from None
             both = np.concatenate([train, valid])
-            if not len(train) or len(np.unique(both))<len(both) or both.min()<0 or both.max()>=n:
-                raise ValueError(f'by must be two lists of row numbers from 0 to {n-1}, the first not empty, and no row in both.')
+            if not len(train) or len(
+                    np.unique(both)) < len(both) or both.min() < 0 or both.max() >= n:
+                raise ValueError(
+                    f'by must be two lists of row numbers from 0 to {n-1}, the first '
+                    'not empty, and no row in both.'
+                )
             return train, valid
-        if by not in ('random', 'time', 'user', 'last'): raise ValueError(f"by={by!r} must be 'random', 'time', 'user', 'last', or two lists of row numbers.")
+        if by not in ('random', 'time', 'user', 'last'):
+            raise ValueError(
+                f"by={by!r} must be 'random', 'time', 'user', 'last', or two lists of "
+                "row numbers."
+            )
         if not isinstance(share, Real) or isinstance(share, bool) or not 0<share<1:
             raise ValueError(f'share={share!r} must lie between 0 and 1.')
         if by=='random': return split_ratings(n, share, seed)
-        if self.times is None: raise ValueError(f"split(by={by!r}) needs times: Ratings(…, time='name of the column').")
+        if self.times is None:
+            raise ValueError(
+                f"split(by={by!r}) needs times: Ratings(…, time='name of the column').")
         if by!='last': split_ratings(n, share) # raises what it raises
         if by=='time':
             order = np.argsort(self.times, kind='stable')
@@ -488,9 +597,12 @@ class Ratings:
         count = np.bincount(self.users, minlength=self.n_users)
         place = np.arange(n) - np.repeat(np.r_[0, count.cumsum()[:-1]], count)
         count = count[self.users[order]]
-        n_out = np.minimum(1 if by=='last' else np.round(share*count), count-1) # nobody is held out whole
+        # nobody is held out whole
+        n_out = np.minimum(1 if by=='last' else np.round(share*count), count-1)
         out = place>=count-n_out
-        if not out.any(): raise ValueError(f'split(by={by!r}) holds out nothing: no user has enough ratings.')
+        if not out.any():
+            raise ValueError(
+                f'split(by={by!r}) holds out nothing: no user has enough ratings.')
         return np.sort(order[~out]), np.sort(order[out])
 
     def dls(self,
@@ -504,19 +616,30 @@ class Ratings:
         check_sizes(bs=bs)
         if valid is None: valid = self[:0]
         self.check_same(valid)
-        return DataLoaders(RatingsLoader(self, bs, True, replace, len(self)>=bs, device), RatingsLoader(valid, max(bs, 1024), device=device), device=device)
+        return DataLoaders(
+            RatingsLoader(self, bs, True, replace,
+                          len(self) >= bs, device),
+            RatingsLoader(valid, max(bs, 1024), device=device), device=device)
 
     def check_same(self,
         other # `Ratings`
     ):
         "Raise ValueError unless both number the same users and items, TypeError for anything but `Ratings`"
         if not isinstance(other, Ratings):
-            raise TypeError(f'`Ratings` are needed, not a {type(other).__name__}; `split` makes two that belong together.')
+            raise TypeError(
+                f'`Ratings` are needed, not a {type(other).__name__}; `split` makes '
+                'two that belong together.'
+            )
         for o in ('user_names', 'item_names'):
             a,b = getattr(self, o), getattr(other, o)
-            if a!=b: raise ValueError(f'The two tables number their {a.column}s differently ({len(a)-1} names and {len(b)-1}); use the two parts of one `split`.')
+            if a!=b:
+                raise ValueError(
+                    f'The two tables number their {a.column}s differently ({len(a)-1} '
+                    f'names and {len(b)-1}); use the two parts of one `split`.'
+                )
 
-    def __getstate__(self): return {k: v for k,v in self.__dict__.items() if not k.startswith('_')}
+    def __getstate__(self):
+        return {k: v for k,v in self.__dict__.items() if not k.startswith('_')}
 
 # %% ../nbs/00_ratings.ipynb #a4bba20a
 def batch_size(
@@ -532,25 +655,36 @@ def as_ratings(
 )->Ratings:      # with the row numbers that `data` uses
     "The ratings behind `data`, made once; raises TypeError for anything else"
     if isinstance(data, Ratings): return data
-    if part not in ('train', 'valid', 'all'): raise ValueError(f"part={part!r} must be 'train', 'valid' or 'all'.")
-    if not isinstance(data, DataLoaders): raise TypeError(f'A {type(data).__name__} holds no ratings that can be found; give `Ratings` or DataLoaders made from a table.')
+    if part not in ('train', 'valid', 'all'):
+        raise ValueError(f"part={part!r} must be 'train', 'valid' or 'all'.")
+    if not isinstance(data, DataLoaders):
+        raise TypeError(
+            f'A {type(data).__name__} holds no ratings that can be found; give '
+            '`Ratings` or DataLoaders made from a table.'
+        )
     made = data.__dict__.setdefault('_as_ratings', {})
     if part not in made:
         if part=='all':
             a,b = as_ratings(data), as_ratings(data, 'valid')
             b = b[(b.users>0)&(b.items>0)]
-            join = lambda o: None if getattr(a, o) is None else np.concatenate([getattr(a, o), getattr(b, o)])
-            made[part] = a._like(slice(None), **{o: join(o) for o in ('users', 'items', 'values', 'times')})
+            join = lambda o: None if getattr(a, o) is None else np.concatenate(
+                [getattr(a, o), getattr(b, o)])
+            made[part] = a._like(
+                slice(None),
+                **{o: join(o)
+                   for o in ('users', 'items', 'values', 'times')})
         else: made[part] = _of_loader(data, getattr(data, part))
     return made[part]
 
 def _of_loader(dls, dl):
     if isinstance(dl, RatingsLoader): return dl.ratings
     to = getattr(dl, 'dataset', None)
-    if not (hasattr(to, 'cat_names') and hasattr(to, 'xs')): raise TypeError('These DataLoaders hold no table of ratings.')
+    if not (hasattr(to, 'cat_names') and hasattr(to, 'xs')):
+        raise TypeError('These DataLoaders hold no table of ratings.')
     (user,item), rating = to.cat_names[:2], to.y_names[0]
     ids = [[_plain(o) for o in list(dls.classes[c])[1:]] for c in (user, item)]
-    return Ratings.of_codes(*ids, dict(user=user, item=item, rating=rating, time=None), *(to.xs[o].to_numpy() for o in (user, item)),
+    return Ratings.of_codes(*ids, dict(user=user, item=item, rating=rating, time=None),
+                            *(to.xs[o].to_numpy() for o in (user, item)),
                             to.items[rating].to_numpy())
 
 # %% ../nbs/00_ratings.ipynb #a186298f
@@ -560,10 +694,12 @@ def encode(
     items     # one item or a list; a single user or item is paired with every one of the others
 )->torch.Tensor: # (n,2) row numbers, what a model takes
     "Row numbers of users and items by name; raises ValueError with the closest names for one that is unknown"
-    if users is None or items is None: raise TypeError('encode needs users and items by name; one of them is None.')
+    if users is None or items is None:
+        raise TypeError('encode needs users and items by name; one of them is None.')
     r = as_ratings(data)
     u,i = r.user_names.rows(users), r.item_names.rows(items)
-    if 1 not in (len(u), len(i)) and len(u)!=len(i): raise ValueError(f'{len(u)} users do not pair with {len(i)} items.')
+    if 1 not in (len(u), len(i)) and len(u)!=len(i):
+        raise ValueError(f'{len(u)} users do not pair with {len(i)} items.')
     return torch.stack(torch.broadcast_tensors(u, i), dim=1)
 
 def decode(
@@ -572,9 +708,13 @@ def decode(
 )->list:      # n tuples (user, item)
     "The inverse of `encode`; raises IndexError for row numbers that do not exist"
     r = as_ratings(data)
-    for name,names,rows in zip(('user', 'item'), (r.user_names, r.item_names), x.T.tolist()):
+    for name, names, rows in zip(('user', 'item'), (r.user_names, r.item_names),
+                                 x.T.tolist()):
         if rows and not 0<=min(rows)<=max(rows)<len(names):
-            raise IndexError(f'There are {name} rows from {min(rows)} to {max(rows)}; they must lie between 0 and {len(names)-1}.')
+            raise IndexError(
+                f'There are {name} rows from {min(rows)} to {max(rows)}; they must lie '
+                f'between 0 and {len(names)-1}.'
+            )
     return [(r.user_names[a], r.item_names[b]) for a,b in x.tolist()]
 
 # %% ../nbs/00_ratings.ipynb #93f29bb4
@@ -755,8 +895,11 @@ def _rescale(column, times):
     for unit,name in [(10**3, 'milli'), (10**6, 'micro'), (10**9, 'nano')]:
         if big<10**11*unit: break
     if odd := int((abs(times)<10**8*unit).sum()): # 1973
-        raise ValueError(f'{column}: {odd} of {len(times)} times are not in '
-                         f'{name}seconds, as others are. Convert them, or leave them out: time=False.')
+        raise ValueError(
+            f'{column}: {odd} of {len(times)} times are not in '
+            f'{name}seconds, as others are. Convert them, or leave them out: '
+            'time=False.'
+        )
     warnings.warn(f'{column}: {name}seconds are made seconds.', stacklevel=4)
     times //= unit
 
@@ -1034,9 +1177,12 @@ class _Lines:
     def _cut(self, block): # behind a line that no open quote continues, if there is one
         cut = block.rfind(b'\n')+1
         if not self.quotes or not cut: return cut
-        count = lambda a,b: np.array([block.count(b'"', a, b), block.count(b'\\"', a, b)])
+        count = lambda a, b: np.array([
+            block.count(b'"', a, b), block.count(b'\\"', a, b)
+        ])
         n, at = count(0, cut), cut
-        for _ in range(1000): # whether \" is an escape depends on the file: either will do
+        # whether \" is an escape depends on the file: either will do
+        for _ in range(1000):
             if n[0]%2==0 or (n[0]-n[1])%2==0: return at
             before = block.rfind(b'\n', 0, at-1)+1
             if not before: return cut

@@ -34,10 +34,13 @@ def check_y_range(
     if y_range is None or isinstance(y_range, str) and y_range=='auto': return
     try: lo,hi = map(float, y_range)
     except (TypeError, ValueError):
-        raise ValueError(f'y_range={y_range!r} must be two numbers, such as (0, 5.5).') from None
+        raise ValueError(
+            f'y_range={y_range!r} must be two numbers, such as (0, 5.5).') from None
     if not (math.isfinite(lo) and math.isfinite(hi)):
         raise ValueError(f'y_range={y_range!r} must be finite.')
-    if lo>=hi: raise ValueError(f'y_range={y_range!r} must have its lower end first, such as (0, 5.5).')
+    if lo>=hi:
+        raise ValueError(
+            f'y_range={y_range!r} must have its lower end first, such as (0, 5.5).')
 
 # %% ../nbs/06_sigmoid_range.ipynb #e0961aa7
 def in_range(
@@ -46,7 +49,11 @@ def in_range(
 )->torch.Tensor: # same shape
     "`sigmoid_range` of `x`, or `x` itself where there are no limits; raises RuntimeError for 'auto' before `fit` has replaced it"
     if y_range is None: return x
-    if isinstance(y_range, str): raise RuntimeError("y_range='auto' is taken from the ratings by `fit`; fit first, or give two numbers.")
+    if isinstance(y_range, str):
+        raise RuntimeError(
+            "y_range='auto' is taken from the ratings by `fit`; fit first, or give two "
+            "numbers."
+        )
     return sigmoid_range(x, *y_range)
 
 # %% ../nbs/06_sigmoid_range.ipynb #cell-15
@@ -65,7 +72,8 @@ class DotProductWithRange(Module):
         self.y_range = y_range
 
     def forward(self, x): # (bs,2) row numbers → (bs,) predicted ratings
-        check_pairs(x, self.user_factors.num_embeddings, self.movie_factors.num_embeddings)
+        check_pairs(x, self.user_factors.num_embeddings,
+                    self.movie_factors.num_embeddings)
         users = self.user_factors(x[:,0])
         movies = self.movie_factors(x[:,1])
         return in_range((users * movies).sum(dim=1), self.y_range)
@@ -76,7 +84,7 @@ class Shifted(Module):
     def __init__(self,
         model,   # any model without a range
         constant # in stars, such as the mean of the training ratings
-    ): self.model, self.constant = model, constant
+    ):        self.model, self.constant = model, constant
 
     def forward(self, x): # (bs,2) row numbers → (bs,) predicted ratings
         return self.model(x) + self.constant
@@ -91,7 +99,8 @@ def board_runs(
     from collab_lesson._modidx import d # nbdev's copy of settings.ini
     file = Path(folder)/'ablation.json'
     if file.exists(): return pd.DataFrame(json.loads(file.read_text(encoding='utf-8')))
-    raw = d['settings']['git_url'].replace('//github.com/', '//raw.githubusercontent.com/')
+    raw = d['settings']['git_url'].replace('//github.com/',
+                                           '//raw.githubusercontent.com/')
     url = f"{raw}/{d['settings']['branch']}/nbs/results/ablation.json"
     try:
         with urlopen(url, timeout=10) as f: return pd.DataFrame(json.loads(f.read()))
@@ -109,8 +118,10 @@ def losses_of(
     replace=False    # drawn as in the notes?
 ):                   # function of a seed, as `versus` takes it
     "Validation loss after the last epoch of one model of the board, by seed; raises ValueError for one that is not there"
-    r = runs[(runs.start==start) & (runs.bias==bias) & (runs.wd==wd) & (runs['replace']==replace)]
-    if not len(r): raise ValueError(f'no runs with {start=}, {bias=}, {wd=}, {replace=}')
+    r = runs[(runs.start == start) & (runs.bias == bias) & (runs.wd == wd) &
+             (runs['replace'] == replace)]
+    if not len(r):
+        raise ValueError(f'no runs with {start=}, {bias=}, {wd=}, {replace=}')
     return dict(zip(r.seed, r.valid.str[-1])).__getitem__
 
 # %% ../nbs/06_sigmoid_range.ipynb #54dda0b1
@@ -122,23 +133,33 @@ def show_board(
 ):             # matplotlib figure
     "The board of Part II as a heat map: mean validation loss of the last epoch, and its interval"
     import matplotlib.pyplot as plt
-    starts, biases, t = ['zero', 'mean', 'range'], [False, True], stats.t.ppf((1+level)/2, len(seeds)-1)
+    starts, biases, t = ['zero', 'mean', 'range'], [False, True], stats.t.ppf(
+        (1+level)/2,
+        len(seeds)-1)
     def field(*key):
         v = np.array([losses_of(runs, *key)(s) for s in seeds])
         return v.mean(), t*v.std(ddof=1)/math.sqrt(len(v))
-    fields = {(s,b,wd): field(s, b, wd) for s in starts for b in biases for wd in (0, .1)}
+
+    fields = {(s, b, wd): field(s, b, wd)
+              for s in starts
+              for b in biases
+              for wd in (0, .1)}
     lo,hi = (f(m for m,_ in fields.values()) for f in (min, max))
     fig,axs = plt.subplots(1, 2, figsize=(6.5, 2.7), sharey=True)
     for ax,wd in zip(axs, (0, .1)):
         shown = [[lit is None or lit(s, b, wd) for b in biases] for s in starts]
         means = np.array([[fields[s,b,wd][0] for b in biases] for s in starts])
-        ax.imshow(np.where(shown, means, np.nan), vmin=lo, vmax=hi, cmap='viridis_r', aspect='auto')
+        ax.imshow(np.where(shown, means, np.nan), vmin=lo, vmax=hi, cmap='viridis_r',
+                  aspect='auto')
         for i,s in enumerate(starts):
             for j,b in enumerate(biases):
                 m,half = fields[s,b,wd]
-                text, dark = (f'{m:.3f} ± {half:.3f}', m>(lo+hi)/2) if shown[i][j] else ('?', False)
-                ax.text(j, i, text, ha='center', va='center', color='white' if dark else 'black')
-        ax.set(xticks=[0, 1], xticklabels=['no bias', 'bias'], yticks=range(3), title=f'weight decay {wd:g}',
+                text, dark = (f'{m:.3f} ± {half:.3f}',
+                              m > (lo+hi)/2) if shown[i][j] else ('?', False)
+                ax.text(j, i, text, ha='center', va='center',
+                        color='white' if dark else 'black')
+        ax.set(xticks=[0, 1], xticklabels=['no bias', 'bias'], yticks=range(3),
+               title=f'weight decay {wd:g}',
                yticklabels=['start at 0', 'start at the mean', 'range (0, 5.5)'])
         ax.grid(False); ax.tick_params(length=0)
     return fig

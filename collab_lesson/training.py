@@ -22,8 +22,8 @@ from fastai.tabular.core import ReadTabBatch, TabDataLoader
 from fastai.torch_core import norm_bias_params
 from fastprogress.fastprogress import progress_bar
 from .dot_product import mark_fitted, set_range
-from .ratings import (Ratings, RatingsLoader, as_ratings, at_terminal, check_sizes,
-                                   pick_device, row_batches)
+from .ratings import (Ratings, RatingsLoader, as_ratings, at_terminal,
+                                   check_sizes, pick_device, row_batches)
 
 # %% ../nbs/05_training.ipynb #cell-17
 def one_cycle(
@@ -53,15 +53,19 @@ class TensorDataLoader(TabDataLoader):
         self.replace,self._held = replace,None
         super().__init__(dataset, *args, **kwargs)
 
-    def new(self, *args, **kwargs): return super().new(*args, **{'replace': self.replace, **kwargs})
+    def new(self, *args, **kwargs):
+        return super().new(*args, **{'replace': self.replace, **kwargs})
 
     def _tensors(self):
-        if self._held is None: self._held = ReadTabBatch(self.dataset).encodes(self.dataset)
-        self._held = tuple(o.to(self.device) for o in self._held) # copies only where it has to
+        if self._held is None:
+            self._held = ReadTabBatch(self.dataset).encodes(self.dataset)
+        # copies only where it has to
+        self._held = tuple(o.to(self.device) for o in self._held)
         return self._held
 
     def __iter__(self):
-        return row_batches(self._tensors(), self.bs, self.shuffle, self.replace, self.drop_last)
+        return row_batches(self._tensors(), self.bs, self.shuffle, self.replace,
+                           self.drop_last)
 
 def tensor_dls(
     dls,           # DataLoaders on a table, such as `lesson_dls` or fastai's `CollabDataLoaders` give
@@ -72,34 +76,47 @@ def tensor_dls(
     "The same DataLoaders, each holding its rows as tensors"
     if bs is not None: check_sizes(bs=bs)
     device = dls.device if device is None else pick_device(device)
-    loaders = [TensorDataLoader(dl.dataset, bs=bs or dl.bs, shuffle=dl.shuffle, drop_last=dl.drop_last, device=device, replace=replace) for dl in dls.loaders]
+    loaders = [
+        TensorDataLoader(dl.dataset, bs=bs or dl.bs, shuffle=dl.shuffle,
+                         drop_last=dl.drop_last, device=device, replace=replace)
+        for dl in dls.loaders
+    ]
     return type(dls)(*loaders, path=dls.path, device=device)
 
 # %% ../nbs/05_training.ipynb #cell-33
 class FusedAdam(Optimizer):
     "fastai's `Adam` with decoupled weight decay, computed by PyTorch's fused AdamW step (Loshchilov & Hutter, 2019)"
-    def __init__(self,
-        params,      # parameters, or lists of them
-        lr,          # learning rate
-        mom=.9, sqr_mom=.99, # decay of the running averages of gradient and squared gradient; fastai's defaults
-        eps=1e-5,    # added to the root of the mean square; fastai's default
-        wd=.01       # decoupled weight decay; fastai's default
-    ): super().__init__(params, [], lr=lr, mom=mom, sqr_mom=sqr_mom, eps=eps, wd=wd)
+    def __init__(
+        self,
+        params,  # parameters, or lists of them
+        lr,  # learning rate
+        mom=.9,
+        sqr_mom=.99,  # decay of the running averages of gradient and squared gradient; fastai's defaults
+        eps=1e-5,  # added to the root of the mean square; fastai's default
+        wd=.01  # decoupled weight decay; fastai's default
+    ):
+        super().__init__(params, [], lr=lr, mom=mom, sqr_mom=sqr_mom, eps=eps, wd=wd)
 
     def step(self, closure=None):
         if closure is not None: raise NotImplementedError('FusedAdam takes no closure.')
-        for ps,hyper in zip(self.param_lists[self.frozen_idx:], self.hypers[self.frozen_idx:]):
+        for ps, hyper in zip(self.param_lists[self.frozen_idx:],
+                             self.hypers[self.frozen_idx:]):
             groups = {True: [], False: []}
             for p in ps:
-                if p.grad is not None: groups[self.state[p].get('do_wd', True)].append(p)
+                if p.grad is not None:
+                    groups[self.state[p].get('do_wd', True)].append(p)
             for decay,ps in groups.items():
                 if not ps: continue
                 states = [self.state[p] for p in ps]
                 for p,s in zip(ps, states):
-                    if 'step' not in s: s.update(m=torch.zeros_like(p), v=torch.zeros_like(p), step=torch.zeros((), device=p.device))
-                adamw(ps, [p.grad for p in ps], [s['m'] for s in states], [s['v'] for s in states], [], [s['step'] for s in states],
-                      fused=True, amsgrad=False, maximize=False, lr=hyper['lr'], beta1=hyper['mom'], beta2=hyper['sqr_mom'],
-                      eps=hyper['eps'], weight_decay=hyper['wd'] if decay else 0.)
+                    if 'step' not in s:
+                        s.update(m=torch.zeros_like(p), v=torch.zeros_like(p),
+                                 step=torch.zeros((), device=p.device))
+                adamw(ps, [p.grad for p in ps], [s['m'] for s in states],
+                      [s['v'] for s in states], [], [s['step'] for s in states],
+                      fused=True, amsgrad=False, maximize=False, lr=hyper['lr'],
+                      beta1=hyper['mom'], beta2=hyper['sqr_mom'], eps=hyper['eps'],
+                      weight_decay=hyper['wd'] if decay else 0.)
 
     def zero_grad(self):
         for ps in self.param_lists:
@@ -123,29 +140,42 @@ def lesson_learner(
 class Run:
     "What `fit` returns: the model, one row per epoch or sweep, and the loss of every batch"
     model: torch.nn.Module
-    epochs: pd.DataFrame            # epoch, what the method reports (train_loss is smoothed), valid_loss, seconds
-    losses: np.ndarray = field(default=None, repr=False) # training loss of every batch, where there are batches
+    # epoch, what the method reports (train_loss is smoothed), valid_loss, seconds
+    epochs: pd.DataFrame
+    # training loss of every batch, where there are batches
+    losses: np.ndarray = field(default=None, repr=False)
     interrupted: bool = False       # stopped by Ctrl-C before the last epoch?
-    unknown: int = 0                # validation ratings of users or items that training has not seen
+    # validation ratings of users or items that training has not seen
+    unknown: int = 0
 
     @property
     def seconds(self): return self.epochs.seconds.sum()
     @property
     def valid_loss(self):
-        return self.epochs.valid_loss.iloc[-1] if len(self.epochs) and 'valid_loss' in self.epochs else math.nan
+        return self.epochs.valid_loss.iloc[-1] if len(
+            self.epochs) and 'valid_loss' in self.epochs else math.nan
     @property
     def best(self):
         "The row with the lowest validation loss; raises ValueError where nothing was validated"
-        if not len(self.epochs) or 'valid_loss' not in self.epochs or self.epochs.valid_loss.isna().all():
-            raise ValueError('There is no validation loss: give `fit` ratings to validate on.')
+        if not len(
+                self.epochs
+        ) or 'valid_loss' not in self.epochs or self.epochs.valid_loss.isna().all():
+            raise ValueError(
+                'There is no validation loss: give `fit` ratings to validate on.')
         return self.epochs.loc[self.epochs.valid_loss.idxmin()]
 
     def _formats(self):
-        return {o: '{:.1f}' if o=='seconds' else '{:.4f}' for o in self.epochs if self.epochs[o].dtype.kind=='f'}
+        return {
+            o: '{:.1f}' if o == 'seconds' else '{:.4f}'
+            for o in self.epochs if self.epochs[o].dtype.kind == 'f'
+        }
     def __str__(self):
-        return self.epochs.to_string(index=False, formatters={k: v.format for k,v in self._formats().items()})
+        return self.epochs.to_string(
+            index=False, formatters={k: v.format
+                                     for k, v in self._formats().items()})
     __repr__ = __str__
-    def _repr_html_(self): return self.epochs.style.format(self._formats()).hide(axis='index').to_html()
+    def _repr_html_(self):
+        return self.epochs.style.format(self._formats()).hide(axis='index').to_html()
 
     def plot(self,
         ax=None,    # matplotlib axes; default: new ones
@@ -156,9 +186,11 @@ class Run:
         import matplotlib.pyplot as plt
         if ax is None: ax = plt.subplots()[1]
         e = self.epochs.epoch+1
-        line, = ax.plot(e, self.epochs.valid_loss, 'o-', color=color, label=f'{label} valid'.strip())
+        line, = ax.plot(e, self.epochs.valid_loss, 'o-', color=color,
+                        label=f'{label} valid'.strip())
         if 'train_loss' in self.epochs:
-            ax.plot(e, self.epochs.train_loss, 'o--', mfc='white', color=line.get_color(), label=f'{label} train'.strip())
+            ax.plot(e, self.epochs.train_loss, 'o--', mfc='white',
+                    color=line.get_color(), label=f'{label} train'.strip())
         ax.set(xlabel='epochs', ylabel='mean squared error', xticks=e)
         ax.legend()
         return ax
@@ -169,7 +201,10 @@ def _check_finite(losses, first):
     vals = torch.stack(losses)
     if not torch.isfinite(vals).all():
         i = first + (~torch.isfinite(vals)).nonzero()[0].item()
-        raise FloatingPointError(f'The loss is {vals[i-first].item()} at step {i}; a smaller lr usually helps (and look for NaN in the ratings).')
+        raise FloatingPointError(
+            f'The loss is {vals[i-first].item()} at step {i}; a smaller lr usually '
+            'helps (and look for NaN in the ratings).'
+        )
 
 @torch.no_grad()
 def valid_loss(
@@ -187,25 +222,40 @@ def valid_loss(
 def _check_training(model, lr, wd):
     "Raise ValueError for settings or a model that cannot be trained"
     if not isinstance(lr, Real) or not lr>0:
-        raise ValueError(f'lr={lr!r} must be a number above 0' + (
-            f', such as {lr[0]!r}.' if isinstance(lr, tuple) and lr else '; one rate serves all layers here.' if isinstance(lr, slice) else '.'))
-    if not isinstance(wd, Real) or not wd>=0: raise ValueError(f'wd={wd!r} must not be negative.')
+        raise ValueError(f'lr={lr!r} must be a number above 0'+(
+            f', such as {lr[0]!r}.' if isinstance(lr, tuple) and lr else
+            '; one rate serves all layers here.' if isinstance(lr, slice) else '.'))
+    if not isinstance(wd, Real) or not wd>=0:
+        raise ValueError(f'wd={wd!r} must not be negative.')
     if not any(p.requires_grad for p in model.parameters()):
-        raise ValueError(f'The {type(model).__name__} has nothing to train: none of its parameters requires a gradient.')
+        raise ValueError(
+            f'The {type(model).__name__} has nothing to train: none of its parameters '
+            'requires a gradient.'
+        )
     if any(getattr(o, 'sparse', False) for o in model.modules()):
-        raise ValueError('An embedding with sparse=True gives sparse gradients, which AdamW cannot use; leave sparse out.')
+        raise ValueError(
+            'An embedding with sparse=True gives sparse gradients, which AdamW cannot '
+            'use; leave sparse out.'
+        )
 
 def _loaders(model, train, valid, bs, device):
     "DataLoaders of whatever `fit` was given, and the two `Ratings` behind them, where they are known"
     if isinstance(train, Ratings):
         make = getattr(model, 'loader', None)
         dls = train.dls(bs, valid, device)
-        if make is not None: dls = DataLoaders(make(dls.train), make(dls.valid), device=dls.device)
+        if make is not None:
+            dls = DataLoaders(make(dls.train), make(dls.valid), device=dls.device)
         return dls, train, valid
     if not hasattr(train, 'train'):
-        raise TypeError(f'`Ratings` or DataLoaders are needed to train on, not a {type(train).__name__}: Ratings(df, …).')
-    if valid is not None or bs is not None: raise ValueError('valid and bs go with `Ratings`; DataLoaders have their own.')
-    if isinstance(train.train, TabDataLoader) and not isinstance(train.train, TensorDataLoader): train = tensor_dls(train)
+        raise TypeError(
+            '`Ratings` or DataLoaders are needed to train on, not a '
+            f'{type(train).__name__}: Ratings(df, …).'
+        )
+    if valid is not None or bs is not None:
+        raise ValueError('valid and bs go with `Ratings`; DataLoaders have their own.')
+    if isinstance(train.train,
+                  TabDataLoader) and not isinstance(train.train, TensorDataLoader):
+        train = tensor_dls(train)
     try: return train, as_ratings(train), as_ratings(train, 'valid')
     except TypeError: return train, None, None # batches of any other kind
 
@@ -276,11 +326,16 @@ def fit(
 def _fit_itself(model, train, valid, settings, **kwargs):
     "`model.fit` on `Ratings`"
     if given := [k for k,v in settings.items() if v is not None]:
-        raise ValueError(f'A {type(model).__name__} takes no {", ".join(given)} here; its settings are given when it is made.')
+        raise ValueError(
+            f'A {type(model).__name__} takes no {", ".join(given)} here; its settings '
+            'are given when it is made.'
+        )
     data = as_ratings(train)
-    if valid is None and not isinstance(train, Ratings): valid = as_ratings(train, 'valid')
+    if valid is None and not isinstance(train, Ratings):
+        valid = as_ratings(train, 'valid')
     if valid is not None: data.check_same(valid)
-    run = model.fit(data, valid=valid if valid is not None and len(valid) else None, **kwargs)
+    run = model.fit(data, valid=valid if valid is not None and len(valid) else None,
+                    **kwargs)
     run.unknown = 0 if valid is None else valid.unknown
     return run
 
@@ -294,7 +349,8 @@ class Versus:
     level: float = .95          # of the interval
 
     @property
-    def difference(self): return float((self.a-self.b).mean()) # negative: the first is lower
+    def difference(self):
+        return float((self.a-self.b).mean()) # negative: the first is lower
     @property
     def _half(self):
         d = self.a-self.b
@@ -304,14 +360,19 @@ class Versus:
     @property
     def high(self): return self.difference+self._half
     @property
-    def differ(self): return self.low>0 or self.high<0 # is zero outside of the interval?
+    def differ(self):
+        return self.low>0 or self.high<0 # is zero outside of the interval?
 
     def __str__(self):
         first, second = self.names
         said = f'{first} is {"lower" if self.high<0 else "higher"} than {second}' if self.differ else \
                f'no difference between {first} and {second} was seen'
-        return (f'{said}: {self.a.mean():.4f} and {self.b.mean():.4f}, difference {self.difference:+.4f}, '
-                f'{self.level:.0%} interval {self.low:+.4f} to {self.high:+.4f}, {len(self.a)} paired seeds')
+        return (
+            f'{said}: {self.a.mean():.4f} and {self.b.mean():.4f}, difference '
+            f'{self.difference:+.4f}, '
+            f'{self.level:.0%} interval {self.low:+.4f} to {self.high:+.4f}, '
+            f'{len(self.a)} paired seeds'
+        )
     __repr__ = __str__
 
 # %% ../nbs/05_training.ipynb #11680795
@@ -322,9 +383,16 @@ def versus(
 )->Versus:
     "Compare two ways on paired seeds (Student, 1908); raises ValueError for fewer than two seeds or numbers that are not finite"
     seeds = list(seeds)
-    if len(seeds)<2: raise ValueError(f'{len(seeds)} seeds: an interval takes two at least, and says little below five.')
+    if len(seeds)<2:
+        raise ValueError(
+            f'{len(seeds)} seeds: an interval takes two at least, and says little '
+            'below five.'
+        )
     got = [np.array([float(f(o)) for o in seeds]) for f in (a, b)]
-    names = names or tuple(getattr(f, '__name__', o).strip('<>') for f,o in zip((a, b), 'ab'))
+    names = names or tuple(
+        getattr(f, '__name__', o).strip('<>') for f, o in zip((a, b), 'ab'))
     for name,o in zip(names, got):
-        if not np.isfinite(o).all(): raise ValueError(f'{name}: not every result is a finite number: {o.tolist()}.')
+        if not np.isfinite(o).all():
+            raise ValueError(
+                f'{name}: not every result is a finite number: {o.tolist()}.')
     return Versus(*got, tuple(names))

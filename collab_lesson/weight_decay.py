@@ -27,6 +27,7 @@ def sweep_weight_decay(
     for wd in wds:
         set_seed(seed)
         run = fit(make_model(), dls, wd=wd, **kwargs)
-        if run.interrupted: break # Ctrl-C ends the sweep; a model that is half trained is no result
+        if run.interrupted:
+            break # Ctrl-C ends the sweep; a model that is half trained is no result
         runs[wd] = run
     return runs
