@@ -459,11 +459,11 @@ class BayesianMF(FactorModel):
         # show a progress bar? default: in a notebook or at a terminal
         bar=None,
         device='auto'       # as for `pick_device`
-        # epoch (a sweep), noise_sd, valid_loss (MSE of the average of all draws so far),
-        # seconds
+        # epoch (a sweep), noise_sd, valid_loss (MSE of the average of all draws so
+        # far), seconds
     )->Run:
-        """Sample; raises TypeError unless given `Ratings`, ValueError for features or times
-        that are missing, do not fit, or are too large. Ctrl-C keeps the draws so far"""
+        """Sample; raises TypeError unless given `Ratings`, ValueError for features or
+        times that are missing, do not fit, or are too large. Ctrl-C keeps the draws"""
         device = pick_device(device)
         train, u, i, *_, limits, held_out = self._take(train, valid, device)
         n = train.n_users, train.n_items

@@ -151,8 +151,8 @@ def load(
     model=None # a model of your own class, to be filled
     # the model, on the CPU; and `Ratings` with the names and what everybody has rated
 )->tuple:
-    """Read a model and its data back; raises FileNotFoundError or ValueError for a folder
-    that is not whole"""
+    """Read a model and its data back; raises FileNotFoundError or ValueError for a
+    folder that is not whole"""
     folder = Path(folder)
     try: about = json.loads((folder/'settings.json').read_text(encoding='utf-8'))
     except FileNotFoundError:
