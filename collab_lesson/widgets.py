@@ -15,7 +15,8 @@ import numpy as np
 
 # %% ../nbs/00_widgets.ipynb #cell-5
 class Widget:
-    "A demonstration: self-contained HTML for a notebook or a page, and one sentence for everything else."
+    """A demonstration: self-contained HTML for a notebook or a page, and one sentence
+    for everything else."""
     def __init__(self,
         kind, # Name of the demonstration, and of its script in `assets/`
         source, # HTML with its data, style and script inside
@@ -29,10 +30,12 @@ class Widget:
 @lru_cache
 def asset(
     name): # File in `collab_lesson/assets`, such as `widget.js`
-    "The text of one script or style sheet, without comments of their own line, indents and blank lines; empty if there is no such file."
+    """The text of one script or style sheet, without comments of their own line,
+    indents and blank lines; empty if there is no such file."""
     path = files('collab_lesson')/'assets'/name
     if not path.is_file(): return ''
-    lines = (o.strip() for o in re.sub(r'/\*.*?\*/', '', path.read_text(encoding='utf-8'), flags=re.S).splitlines())
+    text = re.sub(r'/\*.*?\*/', '', path.read_text(encoding='utf-8'), flags=re.S)
+    lines = (o.strip() for o in text.splitlines())
     return '\n'.join(o for o in lines if o and not o.startswith('//'))
 
 # %% ../nbs/00_widgets.ipynb #cell-12
@@ -40,13 +43,19 @@ def as_array(
     x, # List, array or tensor of numbers
     name, # What to call it in an error
     ndim=1): # Dimensions it must have
-    "`x` as an array of finite floats; raises `ValueError` for words, NaN, or another number of dimensions."
+    """`x` as an array of finite floats; raises `ValueError` for words, NaN, or another
+    number of dimensions."""
     if hasattr(x, 'detach'): x = x.detach().cpu()
     try: a = np.asarray(x, dtype=float)
-    except (TypeError, ValueError): raise ValueError(f'{name} must hold numbers in rows of one length, but got {x!r:.80}') from None
-    if a.ndim != ndim: raise ValueError(f'{name} must have {ndim} dimension{"s"*(ndim>1)}, but has shape {a.shape}')
+    except (TypeError, ValueError):
+        raise ValueError(f'{name} must hold numbers in rows of one length, '
+                         f'but got {x!r:.80}') from None
+    if a.ndim != ndim:
+        raise ValueError(f'{name} must have {ndim} dimension{"s"*(ndim>1)}, but has '
+                         f'shape {a.shape}')
     if not a.size: raise ValueError(f'{name} is empty')
-    if not np.isfinite(a).all(): raise ValueError(f'{name} must be finite, but holds NaN or infinity')
+    if not np.isfinite(a).all():
+        raise ValueError(f'{name} must be finite, but holds NaN or infinity')
     return a
 
 # %% ../nbs/00_widgets.ipynb #cell-15
@@ -57,11 +66,13 @@ def build(
     caption, # Sentence under the demonstration
     tall, # Height to keep free, in pixels
     narrow, # The same at phone width
-    needs=()): # Other scripts and styles in `assets/` that it stands on, such as `films`
+    needs=()): # Other scripts and styles in `assets/` that it needs, such as `films`
     "A `Widget` from its parts; raises `ValueError` for a NaN or infinity in `data`."
-    payload = json.dumps(data, allow_nan=False, separators=(',', ':')).replace('<', r'\u003c')
+    payload = json.dumps(data, allow_nan=False, separators=(',', ':'))
+    payload = payload.replace('<', r'\u003c')
     own = [*needs, kind]
-    styles = '\n'.join(filter(None, (asset(f'{o}.css') for o in ('theme', 'widget', *own))))
+    styles = [asset(f'{o}.css') for o in ('theme', 'widget', *own)]
+    styles = '\n'.join(o for o in styles if o)
     scripts = '\n'.join(asset(f'{o}.js') for o in ('widget', *own))
     size = f'--tall:{tall:.0f}px;--narrow:{narrow:.0f}px'
     source = f'''<figure class="cl-w" data-widget="{kind}" style="{size}">
@@ -78,10 +89,13 @@ def names_for(
     names, # List of names, or None
     n, # How many are needed
     what): # `row`, `user`, …: names are made from it when there are none
-    "`names` as strings, or `row 0`, `row 1`, …; raises `ValueError` when their number is not `n`."
+    """`names` as strings, or `row 0`, `row 1`, …; raises `ValueError` when their number
+    is not `n`."""
     if names is None: return [f'{what} {i}' for i in range(n)]
     names = [str(o) for o in names]
-    if len(names) != n: raise ValueError(f'{len(names)} {what} names for {n} {what}s: give one name each')
+    if len(names) != n:
+        raise ValueError(f'{len(names)} {what} names for {n} {what}s: give one name '
+                         f'each')
     return names
 
 # %% ../nbs/00_widgets.ipynb #a44db75a
@@ -99,32 +113,45 @@ def display_title(
 
 # %% ../nbs/00_widgets.ipynb #cell-20
 def one_hot_demo(
-    factors=None, # (n_rows, n_factors) numbers to show, at most 12 x 6; default: small random ones
+    factors=None, # (n_rows, n_factors) numbers, at most 12 x 6; default: random ones
     index=None, # Row that is lit at the start; default: one in the middle
     names=None, # A name for each row
-    full_size=(944, 50), # Size of the real matrix, for the comparison: users and factors of the lesson
-    caption='One-hot times a matrix. Choose a row with the slider or a click: every multiplication outside that row is by zero.'):
-    "Show that a one-hot vector times a matrix is a lookup, and what the product costs; raises `ValueError` for a matrix too large to show or an `index` outside it."
-    if factors is None: factors = np.random.default_rng(42).normal(0, .5, (8, 5)).round(2)
+    full_size=(944, 50), # Of the real matrix: users and factors of the lesson
+    caption='One-hot times a matrix. Choose a row with the slider or a click: every '
+            'multiplication outside that row is by zero.'):
+    """Show that a one-hot vector times a matrix is a lookup, and what the product
+    costs; raises `ValueError` for a matrix too large to show or an `index` outside
+    it."""
+    if factors is None:
+        factors = np.random.default_rng(42).normal(0, .5, (8, 5)).round(2)
     factors = as_array(factors, 'factors', 2)
     n,k = factors.shape
-    if n < 2 or n > 12 or k > 6: raise ValueError(f'factors has shape {n} x {k}: 2 to 12 rows and at most 6 columns fit on a page, so show a corner, factors[:12, :6]')
+    if n < 2 or n > 12 or k > 6:
+        raise ValueError(f'factors has shape {n} x {k}: 2 to 12 rows and at most 6 '
+                         f'columns fit on a page, so show a corner, factors[:12, :6]')
     if index is None: index = (n-1)//2
-    if not 0 <= index < n: raise ValueError(f'index {index} is outside the {n} rows, 0 to {n-1}')
+    if not 0 <= index < n:
+        raise ValueError(f'index {index} is outside the {n} rows, 0 to {n-1}')
     names = [''] * n if names is None else names_for(names, n, 'row')
     title = f'row {index}' + f' ({names[index]})'*(names[index] != '')
-    fact = (f'A one-hot vector with its 1 at {title}, times a matrix of {n} rows and {k} columns, takes {n*k} multiplications, '
-            f'{(n-1)*k} of them by zero. Looking the row up takes none, and gives the same {k} numbers: {", ".join(f"{o:.2f}" for o in factors[index])}.')
-    data = dict(factors=factors.tolist(), names=names, index=int(index), full=[int(o) for o in full_size])
+    fact = (f'A one-hot vector with its 1 at {title}, times a matrix of {n} rows and '
+            f'{k} columns, takes {n*k} multiplications, '
+            f'{(n-1)*k} of them by zero. Looking the row up takes none, and gives the '
+            f'same {k} numbers: {", ".join(f"{o:.2f}" for o in factors[index])}.')
+    data = dict(factors=factors.tolist(), names=names, index=int(index),
+                full=[int(o) for o in full_size])
     table = 30*(n+2) + 2
-    return build('one_hot', data, fact, caption, 64 + max(table, 200 + 15*n), 78 + table + max(80 + 15*n, 190))
+    tall,narrow = 64 + max(table, 200 + 15*n),78 + table + max(80 + 15*n, 190)
+    return build('one_hot', data, fact, caption, tall, narrow)
 
 # %% ../nbs/00_widgets.ipynb #cell-25
 def check_range(
     y_range): # (low, high), or None
     "`y_range` as two floats, or None; raises `ValueError` unless low is below high."
     if y_range is None: return None
-    if np.shape(y_range) != (2,) or not -np.inf < y_range[0] < y_range[1] < np.inf: raise ValueError(f'y_range must be (low, high) with low below high, but is {y_range}')
+    if np.shape(y_range) != (2,) or not -np.inf < y_range[0] < y_range[1] < np.inf:
+        raise ValueError(f'y_range must be (low, high) with low below high, but is '
+                         f'{y_range}')
     return [float(o) for o in y_range]
 
 # %% ../nbs/00_widgets.ipynb #cell-27
@@ -132,49 +159,77 @@ def dot_product_demo(
     user=(.9, .8, -.6), # Factors of the user, one number each
     movies=None, # Dict of title to factors; the first is shown; default: two movies
     factors=('science fiction', 'action', 'old'), # What each factor is called
-    y_range=None, # (low, high) of the sigmoid after the sum; None: the sum is the rating
+    y_range=None, # (low, high) of a sigmoid after the sum; None: the sum is the rating
     user_name='you', # Head of the user's column
-    caption='The dot product as a match. Drag the factors of the user and of the movie: two of one sign add to the sum, two of opposite signs take from it.'):
-    "Move the factors of a user and a movie and watch products, sum and predicted rating; raises `ValueError` when lengths differ or there are more than 6 factors."
-    if movies is None: movies = {'The Last Skywalker': (.98, .9, -.9), 'Casablanca': (-.99, -.3, .8)}
-    user,y_range,factors = as_array(user, 'user'),check_range(y_range),[str(o) for o in factors]
-    if not isinstance(movies, dict) or not movies: raise ValueError('movies must be a dict of title to factors, with one movie or more')
+    caption='The dot product as a match. Drag the factors of the user and of the '
+            'movie: two of one sign add to the sum, two of opposite signs take from '
+            'it.'):
+    """Move the factors of a user and a movie and watch products, sum and predicted
+    rating; raises `ValueError` when lengths differ or there are more than 6 factors."""
+    if movies is None:
+        movies = {'The Last Skywalker': (.98, .9, -.9), 'Casablanca': (-.99, -.3, .8)}
+    user,y_range = as_array(user, 'user'),check_range(y_range)
+    factors = [str(o) for o in factors]
+    if not isinstance(movies, dict) or not movies:
+        raise ValueError('movies must be a dict of title to factors, with one movie '
+                         'or more')
     movies = {display_title(k): as_array(v, f'movie {k!r}') for k,v in movies.items()}
     for k,v in [('factors', factors), *movies.items()]:
-        if len(v) != len(user): raise ValueError(f'{k} has {len(v)} numbers or names, but user has {len(user)}')
-    if len(user) > 6: raise ValueError(f'{len(user)} factors are too many to drag: show 6 or fewer')
-    if len(movies) > 6: raise ValueError(f'{len(movies)} movies are too many buttons: show 6 or fewer')
+        if len(v) != len(user):
+            raise ValueError(f'{k} has {len(v)} numbers or names, but user has '
+                             f'{len(user)}')
+    if len(user) > 6:
+        raise ValueError(f'{len(user)} factors are too many to drag: show 6 or fewer')
+    if len(movies) > 6:
+        raise ValueError(f'{len(movies)} movies are too many buttons: show 6 or fewer')
     limit = max(1., np.ceil(max(np.abs(o).max() for o in (user, *movies.values()))))
     title,movie = next(iter(movies.items()))
     total = float(user@movie)
     sums = ' + '.join(f'({u:.2f} × {m:.2f})' for u,m in zip(user, movie))
     fact = f'{user_name} and “{title}”: {sums} = {total:.2f}'
-    fact += '.' if y_range is None else f', a predicted rating of {y_range[0] + (y_range[1]-y_range[0])/(1+np.exp(-total)):.2f}.'
-    data = dict(user=user.tolist(), movies={k: v.tolist() for k,v in movies.items()}, factors=factors, limit=float(limit), y_range=y_range, user_name=user_name)
+    if y_range is not None:
+        low,high = y_range
+        fact += f', a predicted rating of {low + (high-low)/(1+np.exp(-total)):.2f}'
+    fact += '.'
+    data = dict(user=user.tolist(), movies={k: v.tolist() for k,v in movies.items()},
+                factors=factors, limit=float(limit), y_range=y_range,
+                user_name=user_name)
     lines = lambda width: np.ceil(sum(8*len(o) + 34 for o in movies)/width)
     chart = 18*len(user) + (46 if y_range is None else 114)
-    return build('dot_product', data, fact, caption, 98 + 36*len(user) + chart + 40*lines(700), 162 + 56*len(user) + chart + 40*lines(310))
+    tall = 98 + 36*len(user) + chart + 40*lines(700)
+    narrow = 162 + 56*len(user) + chart + 40*lines(310)
+    return build('dot_product', data, fact, caption, tall, narrow)
 
 # %% ../nbs/00_widgets.ipynb #cell-33
 def y_range_demo(
     y_range=(0, 5.5), # (low, high) at the start
     ratings=(1, 2, 3, 4, 5), # Ratings that the data holds, at most 10
     x=1., # Dot product at the start
-    caption='sigmoid_range. Move low and high, by slider or by dragging the lines: a rating at or beyond a limit is out of reach, whatever the dot product.'):
-    "Move `low` and `high` of `sigmoid_range` and see curve, gradient and the ratings out of reach; raises `ValueError` for a range the sliders cannot show."
+    caption='sigmoid_range. Move low and high, by slider or by dragging the lines: a '
+            'rating at or beyond a limit is out of reach, whatever the dot product.'):
+    """Move `low` and `high` of `sigmoid_range` and see curve, gradient and the ratings
+    out of reach; raises `ValueError` for a range the sliders cannot show."""
     low,high = check_range(y_range)
     ratings = np.unique(as_array(ratings, 'ratings'))
-    if not 2 <= len(ratings) <= 10: raise ValueError(f'ratings must hold 2 to 10 different values, but has {len(ratings)}')
+    if not 2 <= len(ratings) <= 10:
+        raise ValueError(f'ratings must hold 2 to 10 different values, but has '
+                         f'{len(ratings)}')
     pad = (ratings[-1]-ratings[0])/4 + 1
     bottom,middle,top = ratings[0]-pad,(ratings[0]+ratings[-1])/2,ratings[-1]+pad
     if not bottom <= low < middle < high <= top:
-        raise ValueError(f'y_range {y_range} does not surround the ratings: low must be in [{bottom:g}, {middle:g}) and high in ({middle:g}, {top:g}]')
+        raise ValueError(f'y_range {y_range} does not surround the ratings: low must '
+                         f'be in [{bottom:g}, {middle:g}) and high in ({middle:g}, '
+                         f'{top:g}]')
     if not -6 <= x <= 6: raise ValueError(f'x must be between -6 and 6, but is {x}')
     lost = [o for o in ratings if not low < o < high]
-    reach = [f'{o:g} needs a dot product of {np.log((o-low)/(high-o)):.2f}' for o in ratings if low < o < high]
+    reach = [f'{o:g} needs a dot product of {np.log((o-low)/(high-o)):.2f}'
+             for o in ratings if low < o < high]
     fact = f'With low {low:g} and high {high:g}, ' + ', '.join(reach) + '. '
-    fact += f'Out of reach, whatever the dot product: {", ".join(f"{o:g}" for o in lost)}.' if lost else 'Every rating is within reach.'
-    data = dict(y_range=[low, high], ratings=ratings.tolist(), x=float(x), bottom=bottom, middle=middle, top=top)
+    far = ', '.join(f'{o:g}' for o in lost)
+    fact += (f'Out of reach, whatever the dot product: {far}.' if lost
+             else 'Every rating is within reach.')
+    data = dict(y_range=[low, high], ratings=ratings.tolist(), x=float(x),
+                bottom=bottom, middle=middle, top=top)
     return build('y_range', data, fact, caption, 590, 682)
 
 # %% ../nbs/00_widgets.ipynb #cell-37
@@ -182,28 +237,44 @@ def weight_decay_demo(
     curves, # Dict of wd to {'train': losses, 'valid': losses}, one loss for each epoch
     wd=None, # The run shown first; default: the smallest wd
     optimum=2., # Where the data alone would put the parameter in the second picture
-    curvature=.2, # How strongly the data pulls it there: small for a movie with few ratings
-    caption='Weight decay. Scrub through real runs: as wd grows, the training loss gives way, the gap to the validation loss closes, and the lowest point of each parameter moves toward 0.'):
-    "Scrub real training runs by weight decay, beside the loss of one parameter; raises `ValueError` for fewer than 2 runs or curves of different lengths."
-    if not isinstance(curves, dict) or not 2 <= len(curves) <= 12: raise ValueError("curves must be a dict of 2 to 12 runs, {wd: {'train': […], 'valid': […]}}")
+    curvature=.2, # How strongly the data pulls it there: small where ratings are few
+    caption='Weight decay. Scrub through real runs: as wd grows, the training loss '
+            'gives way, the gap to the validation loss closes, and the lowest point '
+            'of each parameter moves toward 0.'):
+    """Scrub real training runs by weight decay, beside the loss of one parameter;
+    raises `ValueError` for fewer than 2 runs or curves of different lengths."""
+    if not isinstance(curves, dict) or not 2 <= len(curves) <= 12:
+        raise ValueError('curves must be a dict of 2 to 12 runs, '
+                         "{wd: {'train': […], 'valid': […]}}")
     wds = sorted(curves)
     if min(wds) < 0: raise ValueError(f'wd must not be negative, but one is {wds[0]}')
     for o in wds:
-        if not {'train', 'valid'} <= set(curves[o]): raise ValueError(f"the run of wd {o} must have 'train' and 'valid', but has {sorted(curves[o])}")
-    train,valid = ([as_array(curves[o][k], f'{k} of wd {o}') for o in wds] for k in ('train', 'valid'))
-    if len(lens := {len(o) for o in train+valid}) > 1: raise ValueError(f'all curves must have one length, but lengths are {sorted(lens)}')
+        if not {'train', 'valid'} <= set(curves[o]):
+            raise ValueError(f"the run of wd {o} must have 'train' and 'valid', "
+                             f'but has {sorted(curves[o])}')
+    train,valid = ([as_array(curves[o][k], f'{k} of wd {o}') for o in wds]
+                   for k in ('train', 'valid'))
+    if len(lens := {len(o) for o in train+valid}) > 1:
+        raise ValueError(f'all curves must have one length, but lengths are '
+                         f'{sorted(lens)}')
     if wd is None: wd = wds[0]
     if wd not in curves: raise ValueError(f'wd {wd} is not one of the runs: {wds}')
-    if not (curvature > 0 and optimum > 0): raise ValueError(f'optimum and curvature must be positive, but are {optimum} and {curvature}')
+    if not (curvature > 0 and optimum > 0):
+        raise ValueError(f'optimum and curvature must be positive, but are {optimum} '
+                         f'and {curvature}')
     best = min(range(len(wds)), key=lambda i: valid[i][-1])
-    runs = '; '.join(f'wd {w:g}: training {t[-1]:.3f}, validation {v[-1]:.3f}' for w,t,v in zip(wds, train, valid))
-    fact = f'Loss after {len(train[0])} epochs. {runs}. The best validation loss has wd {wds[best]:g}.'
-    data = dict(wd=[float(o) for o in wds], train=[o.tolist() for o in train], valid=[o.tolist() for o in valid], index=wds.index(wd), optimum=float(optimum), curvature=float(curvature))
+    runs = '; '.join(f'wd {w:g}: training {t[-1]:.3f}, validation {v[-1]:.3f}'
+                     for w,t,v in zip(wds, train, valid))
+    fact = (f'Loss after {len(train[0])} epochs. {runs}. '
+            f'The best validation loss has wd {wds[best]:g}.')
+    data = dict(wd=[float(o) for o in wds], train=[o.tolist() for o in train],
+                valid=[o.tolist() for o in valid], index=wds.index(wd),
+                optimum=float(optimum), curvature=float(curvature))
     return build('weight_decay', data, fact, caption, 494, 796)
 
 # %% ../nbs/00_widgets.ipynb #cell-45
 def descent_demo(
-    ratings=None, # Crosstab of users by movies, NaN or None where there is no rating; a DataFrame brings its names; default: 5 x 5
+    ratings=None, # Users by movies, NaN for blanks, or a DataFrame; default: 5 x 5
     users=None, # A name for each row
     movies=None, # A name for each column
     n_factors=2, # Factors of each user and movie: 1 to 3
@@ -211,18 +282,29 @@ def descent_demo(
     wd=0., # Weight decay: the loss gets wd times the sum of all squared factors
     steps=100, # Steps that Play makes
     seed=0, # Of the random factors at the start
-    caption='Gradient descent on a crosstab. Step, or play. In each cell the bold number is the prediction, the dot product of its row and its column; below it stands the rating. Blanks get a prediction too.'):
-    "Train factors on a small crosstab step by step and watch its blanks fill in; raises `ValueError` for a table too large to show or without a rating."
+    caption='Gradient descent on a crosstab. Step, or play. In each cell the bold '
+            'number is the prediction, the dot product of its row and its column; '
+            'below it stands the rating. Blanks get a prediction too.'):
+    """Train factors on a small crosstab step by step and watch its blanks fill in;
+    raises `ValueError` for a table too large to show or without a rating."""
     if ratings is None:
-        users,movies = users or ['Ann', 'Ben', 'Cleo', 'Dan', 'Eve'],movies or ['Alien', 'Fargo', 'Heat', 'Babe', 'Emma']
-        ratings = [[5, None, 4, 1, 1], [4, 4, None, 2, 1], [None, 2, 1, 5, 4], [1, None, 2, 4, 5], [5, 4, None, None, 2]]
-    if hasattr(ratings, 'columns'): users,movies = users or list(ratings.index),movies or list(ratings.columns)
+        users = users or ['Ann', 'Ben', 'Cleo', 'Dan', 'Eve']
+        movies = movies or ['Alien', 'Fargo', 'Heat', 'Babe', 'Emma']
+        ratings = [[5, None, 4, 1, 1], [4, 4, None, 2, 1], [None, 2, 1, 5, 4],
+                   [1, None, 2, 4, 5], [5, 4, None, None, 2]]
+    if hasattr(ratings, 'columns'):
+        users,movies = users or list(ratings.index),movies or list(ratings.columns)
     table = np.array(ratings, dtype=float)
-    if table.ndim != 2 or not (2 <= table.shape[0] <= 8 and 2 <= table.shape[1] <= 8): raise ValueError(f'ratings has shape {table.shape}: a crosstab of 2 to 8 users by 2 to 8 movies fits on a page')
+    if table.ndim != 2 or not (2 <= table.shape[0] <= 8 and 2 <= table.shape[1] <= 8):
+        raise ValueError(f'ratings has shape {table.shape}: a crosstab of 2 to 8 '
+                         f'users by 2 to 8 movies fits on a page')
     known = ~np.isnan(table)
     if not known.any(): raise ValueError('ratings has no rating: all cells are blank')
-    if n_factors not in (1, 2, 3): raise ValueError(f'n_factors must be 1, 2 or 3, but is {n_factors}')
-    if not (lr > 0 and wd >= 0 and steps >= 1): raise ValueError(f'lr and steps must be positive and wd not negative, but are {lr}, {steps} and {wd}')
+    if n_factors not in (1, 2, 3):
+        raise ValueError(f'n_factors must be 1, 2 or 3, but is {n_factors}')
+    if not (lr > 0 and wd >= 0 and steps >= 1):
+        raise ValueError(f'lr and steps must be positive and wd not negative, but are '
+                         f'{lr}, {steps} and {wd}')
     n,m = table.shape
     users = names_for(users, n, 'user')
     movies = [display_title(o) for o in names_for(movies, m, 'movie')]
@@ -237,14 +319,20 @@ def descent_demo(
         return p@q.T
     before,after = P@Q.T,descend(lr)
     most = next((m for m in range(4, 33) if not loss(descend(m*lr)) < 1e6), 33)
-    blanks = ', '.join(f'{users[i]} and “{movies[j]}” {after[i,j]:.1f}' for i,j in zip(*np.where(~known)))
+    blanks = ', '.join(f'{users[i]} and “{movies[j]}” {after[i,j]:.1f}'
+                       for i,j in zip(*np.where(~known)))
     fact = f'{n} users, {m} movies, {known.sum()} ratings. '
-    if not loss(after) < 1e6: fact += f'With a learning rate of {lr}, gradient descent diverges.'
-    else: fact += (f'{steps} steps of gradient descent bring the mean squared error from '
-                   f'{loss(before):.2f} to {loss(after):.3f}; with a rate of {most*lr:g} it diverges.')
+    if not loss(after) < 1e6:
+        fact += f'With a learning rate of {lr}, gradient descent diverges.'
+    else:
+        fact += (f'{steps} steps of gradient descent bring the mean squared error from '
+                 f'{loss(before):.2f} to {loss(after):.3f}; '
+                 f'with a rate of {most*lr:g} it diverges.')
     if blanks and loss(after) < 1e6: fact += f' Predictions for the blanks: {blanks}.'
-    data = dict(ratings=[[None if np.isnan(o) else float(o) for o in row] for row in table], users=users, movies=movies,
-                user_factors=P.tolist(), movie_factors=Q.tolist(), lr=float(lr), most=most,
+    cells = [[None if np.isnan(o) else float(o) for o in row] for row in table]
+    data = dict(ratings=cells, users=users, movies=movies,
+                user_factors=P.tolist(), movie_factors=Q.tolist(), lr=float(lr),
+                most=most,
                 wd=float(wd), steps=int(steps))
     tall = 30*(n_factors+1) + 42*n
     return build('descent', data, fact, caption, tall + 244, tall + 422)
@@ -255,43 +343,65 @@ def bias_demo(
     bias, # Bias of each movie
     mean, # Mean rating of each movie
     count=None, # Number of ratings of each movie, for the size of its dot
-    caption='Bias against mean rating, one dot for each movie. Point at a dot, search for a title, or move through the order of bias with the slider.'):
-    "Show each movie's bias against its mean rating, with a search box; raises `ValueError` when lengths differ."
+    caption='Bias against mean rating, one dot for each movie. Point at a dot, search '
+            'for a title, or move through the order of bias with the slider.'):
+    """Show each movie's bias against its mean rating, with a search box; raises
+    `ValueError` when lengths differ."""
     bias,mean = as_array(bias, 'bias'),as_array(mean, 'mean')
     titles = [display_title(o) for o in names_for(titles, len(bias), 'title')]
     if count is not None: count = as_array(count, 'count').astype(int)
     for k,v in (('mean', mean), ('count', count)):
-        if v is not None and len(v) != len(bias): raise ValueError(f'{k} has {len(v)} numbers, but bias has {len(bias)}: one for each movie')
+        if v is not None and len(v) != len(bias):
+            raise ValueError(f'{k} has {len(v)} numbers, but bias has {len(bias)}: '
+                             f'one for each movie')
     order = np.argsort(bias, kind='stable')
-    show = lambda idxs: ', '.join(f'“{titles[i]}” {bias[i]:.2f} (mean rating {mean[i]:.2f})' for i in idxs)
-    fact = f'{len(bias)} movies. Lowest bias: {show(order[:5])}. Highest: {show(order[:-6:-1])}.'
-    data = dict(titles=titles, bias=bias.round(5).tolist(), mean=mean.round(5).tolist(), count=None if count is None else count.tolist())
+    show = lambda idxs: ', '.join(f'“{titles[i]}” {bias[i]:.2f} (mean rating '
+                                  f'{mean[i]:.2f})' for i in idxs)
+    fact = (f'{len(bias)} movies. Lowest bias: {show(order[:5])}. '
+            f'Highest: {show(order[:-6:-1])}.')
+    data = dict(titles=titles, bias=bias.round(5).tolist(), mean=mean.round(5).tolist(),
+                count=None if count is None else count.tolist())
     return build('bias', data, fact, caption, 466, 566)
 
 # %% ../nbs/00_widgets.ipynb #cell-56
 def movie_map_demo(
     titles, # Title of each movie, those to label first in front
     xy, # (n, 2) place of each movie: two principal components, say
-    neighbors=None, # For each movie the indices of its nearest ones, nearest first, at most 10
+    neighbors=None, # For each movie the indices of its nearest, at most 10
     index=0, # Movie chosen at the start
     axes=('first component', 'second component'), # What to write at the axes
-    caption='The movie map. Click a dot or search for a title to see its nearest neighbors. Drag to move, use the buttons, a pinch, or Ctrl and the wheel to zoom; with the keyboard, arrows, plus, minus and 0.'):
-    "Show movies on a map to zoom, pan and search, with the nearest neighbors of the one chosen; raises `ValueError` when lengths differ or a neighbor is out of range."
+    caption='The movie map. Click a dot or search for a title to see its nearest '
+            'neighbors. Drag to move, use the buttons, a pinch, or Ctrl and the wheel '
+            'to zoom; with the keyboard, arrows, plus, minus and 0.'):
+    """Show movies on a map to zoom, pan and search, with the nearest neighbors of the
+    one chosen; raises `ValueError` when lengths differ or a neighbor is out of
+    range."""
     xy = as_array(xy, 'xy', 2)
     n = len(xy)
-    if xy.shape[1] != 2: raise ValueError(f'xy must have 2 columns, but has shape {xy.shape}')
-    titles,axes = [display_title(o) for o in names_for(titles, n, 'title')],names_for(axes, 2, 'axis')
+    if xy.shape[1] != 2:
+        raise ValueError(f'xy must have 2 columns, but has shape {xy.shape}')
+    titles = [display_title(o) for o in names_for(titles, n, 'title')]
+    axes = names_for(axes, 2, 'axis')
     if not 0 <= index < n: raise ValueError(f'index {index} is outside the {n} movies')
     if neighbors is not None:
         neighbors = [[int(j) for j in row][:10] for row in neighbors]
-        if len(neighbors) != n: raise ValueError(f'neighbors has {len(neighbors)} rows, but xy has {n}: one for each movie')
-        if any(not 0 <= j < n for row in neighbors for j in row): raise ValueError(f'a neighbor is outside 0 to {n-1}')
-    near = lambda i: f'“{titles[i]}”: ' + ', '.join(f'“{titles[j]}”' for j in neighbors[i])
+        if len(neighbors) != n:
+            raise ValueError(f'neighbors has {len(neighbors)} rows, but xy has {n}: '
+                             f'one for each movie')
+        if any(not 0 <= j < n for row in neighbors for j in row):
+            raise ValueError(f'a neighbor is outside 0 to {n-1}')
+    quoted = lambda idxs: ', '.join(f'“{titles[j]}”' for j in idxs)
+    near = lambda i: f'{quoted([i])}: {quoted(neighbors[i])}'
+    left,right = (titles[i] for i in (xy[:,0].argmin(), xy[:,0].argmax()))
     fact = f'A map of {n} movies by {axes[0]} and {axes[1]}. '
-    fact += 'Nearest neighbors: ' + '; '.join(near(i) for i in range(min(n, 10))) + '.' if neighbors else \
-        f'Far left: “{titles[xy[:,0].argmin()]}”; far right: “{titles[xy[:,0].argmax()]}”.'
-    data = dict(titles=titles, xy=xy.round(4).tolist(), neighbors=neighbors, index=int(index), axes=axes)
-    return build('movie_map', data, fact, caption, 618 if neighbors else 568, 802 if neighbors else 666)
+    if neighbors:
+        some = '; '.join(near(i) for i in range(min(n, 10)))
+        fact += f'Nearest neighbors: {some}.'
+    else: fact += f'Far left: “{left}”; far right: “{right}”.'
+    data = dict(titles=titles, xy=xy.round(4).tolist(), neighbors=neighbors,
+                index=int(index), axes=axes)
+    tall,narrow = (618, 802) if neighbors else (568, 666)
+    return build('movie_map', data, fact, caption, tall, narrow)
 
 # %% ../nbs/00_widgets.ipynb #cell-60
 def halves(
@@ -301,6 +411,7 @@ def halves(
         raise ValueError(f'factors reach {top:g}, and a 16-bit float ends at 65504')
     return base64.b64encode(np.asarray(x).astype('<f2').tobytes()).decode()
 
+# %% ../nbs/00_widgets.ipynb #57f573ba
 def unhalve(
     s, # What `halves` made
     k): # Columns
@@ -314,6 +425,7 @@ def weigh(
     "How much a rated movie speaks for others: 1 for the best, 0 for the second lowest."
     return (np.asarray(rating) - levels[1])/((levels[-1] - levels[1]) or 1)
 
+# %% ../nbs/00_widgets.ipynb #87e426b3
 def spoken(
     B, # (n, n): how much having the movie of the row speaks for that of the column
     rated, # Dict of movie index to rating
@@ -328,14 +440,17 @@ def examples(
     B, # (n, n) item-to-item weights
     levels, # Ratings that there are, sorted
     n=3): # Movies in each list
-    "In words: the lists of two people with one favorite each, as different as they come."
+    """In words: the lists of two people with one favorite each, as different as they
+    come."""
     def best(i):
         s = spoken(B, {i: levels[-1]}, levels)
         return [j for j in np.argsort(-s, kind='stable') if j != i]
     lists = [best(i) for i in range(min(20, len(titles)))]
-    other = min(range(1, len(lists)), key=lambda i: len({*lists[0][:2*n]} & {*lists[i][:2*n]}))
-    return ''.join(f' Whoever loves “{titles[i]}” gets '
-                   + ', '.join(f'“{titles[j]}”' for j in lists[i][:n]) + '.' for i in (0, other))
+    common = lambda i: len({*lists[0][:2*n]} & {*lists[i][:2*n]})
+    other = min(range(1, len(lists)), key=common)
+    quoted = lambda i: ', '.join(f'“{titles[j]}”' for j in lists[i][:n])
+    return ''.join(f' Whoever loves “{titles[i]}” gets {quoted(i)}.'
+                   for i in (0, other))
 
 # %% ../nbs/00_widgets.ipynb #432c20ee
 def rate_demo(
@@ -344,15 +459,17 @@ def rate_demo(
     bias, # Bias of each movie
     offset=0., # Added to each prediction: the mean rating, when the model has one
     reg=1., # λ of the ridge: how strongly the user is pulled to the prior
-    y_range=None, # (low, high) when the model ends in a sigmoid; ratings are fitted behind it
+    y_range=None, # (low, high) of a sigmoid at the end, behind which ratings are fitted
     levels=(1, 2, 3, 4, 5), # Ratings to choose from
-    prior=None, # Factors, and bias behind them, of a user without ratings; default: zeros
+    prior=None, # Factors, and a bias, of a user without ratings; default: zeros
     show=10, # Movies in each list
-    caption='Rate some movies. Each star solves the ridge system for your factors in this page; '
+    caption='Rate some movies. Each star solves the ridge system for your factors in '
+            'this page; '
             'the second list ranks the movies that you have not rated.',
-    B=None, # (n_movies, n_movies) item-to-item weights, such as EASE's: they order the list
+    B=None, # (n_movies, n_movies) item-to-item weights, such as EASE's, for the list
     remember=True): # Keep the reader's ratings in the browser, for `row_944`?
-    "Let a reader rate movies and see a list at once; raises `ValueError` for bad sizes."
+    """Let a reader rate movies and see a list at once; raises `ValueError` for bad
+    sizes."""
     factors,bias = as_array(factors, 'factors', 2),as_array(bias, 'bias')
     levels,y_range = np.unique(as_array(levels, 'levels')),check_range(y_range)
     n,k = factors.shape
@@ -366,7 +483,8 @@ def rate_demo(
         raise ValueError(f'ratings {levels[0]:g} to {levels[-1]:g} are out of reach of '
                          f'y_range {tuple(y_range)}: widen it')
     if not 1 <= show <= n//2:
-        raise ValueError(f'show must be between 1 and half of the {n} movies, but is {show}')
+        raise ValueError(f'show must be between 1 and half of the {n} movies, but is '
+                         f'{show}')
     if not reg > 0:
         raise ValueError(f'reg must be positive, but is {reg}: '
                          'without it, few ratings leave many solutions')
@@ -376,7 +494,8 @@ def rate_demo(
                          f'but {k} factors and a bias need {k+1}')
     if B is not None:
         B = as_array(B, 'B', 2)
-        if B.shape != (n, n): raise ValueError(f'B has shape {B.shape}: {n} movies need {(n, n)}')
+        if B.shape != (n, n):
+            raise ValueError(f'B has shape {B.shape}: {n} movies need {(n, n)}')
     z = offset + bias + factors@prior[:-1] + prior[-1]
     best = np.argsort(-z, kind='stable')[:show]
     y = z if y_range is None else y_range[0] + (y_range[1]-y_range[0])/(1+np.exp(-z))
@@ -409,7 +528,8 @@ def films():
 # %% ../nbs/00_widgets.ipynb #22cbec5d
 def row_944(
     stage): # 'blank', 'embedding', 'random', 'bias', 'fold_in' or 'list'
-    "What a chapter makes of the reader's own ratings; raises `ValueError` for other stages."
+    """What a chapter makes of the reader's own ratings; raises `ValueError` for other
+    stages."""
     known = dict(blank=blank_row, embedding=embedding_row, random=random_row,
                  bias=bias_row, fold_in=folded_row, list=list_row)
     if stage not in known:
@@ -428,19 +548,29 @@ _captions = dict(
           'the ones that you rate are filled.',
     embedding='Row 944 of an embedding of five factors, drawn at random. '
               'A step of gradient descent moves it only if you have rated something.',
-    random='Row 944 before training: an arrow drawn at random, with the standard deviation '
-           'of the first weights. The dots are films that you rated.',
-    bias='Your bias, as a damped mean of what you gave beyond the mean and the bias of each film.',
+    random='Row 944 before training: an arrow drawn at random, with the standard '
+           'deviation of the first weights. The dots are films that you rated.',
+    bias='Your bias, as a damped mean of what you gave beyond the mean and the bias '
+         'of each film.',
     fold_in='Your row by ridge regression on 20 fixed factors of each film, λ = 7. '
             'The last bar is your bias.',
-    list='A list by EASE from your stars alone, and the films that each place is owed to.')
+    list='A list by EASE from your stars alone, and the films that each place is owed '
+         'to.')
 
-def blank_row(titles, sample):
+# %% ../nbs/00_widgets.ipynb #213df768
+def blank_row(
+    titles, # As a reader sees them
+    sample): # Dict of film to stars
     "The row as chapter 1 sees it."
     n = len(titles)
-    return {}, f'{len(sample)} cells of row 944 are filled, and {n-len(sample)} of {n} are blank.'
+    k = len(sample)
+    return {}, f'{k} cells of row 944 are filled, and {n-k} of {n} are blank.'
 
-def embedding_row(titles, sample, lr=.05):
+# %% ../nbs/00_widgets.ipynb #72870fd7
+def embedding_row(
+    titles, # As a reader sees them
+    sample, # Dict of film to stars
+    lr=.05): # Learning rate
     "A row of five numbers, and those of films; a step of gradient descent."
     rng = np.random.default_rng(944)
     row,table = rng.normal(0, 1, 5).round(4),rng.normal(0, 1, (len(titles), 5))
@@ -452,7 +582,11 @@ def embedding_row(titles, sample, lr=.05):
             f'row 944 is ({said(row)}) as drawn, and ({said(after)}) after one step. '
             'Without ratings its gradient is zero.')
 
-def random_row(titles, sample, sd=.0087):
+# %% ../nbs/00_widgets.ipynb #ffad5a4d
+def random_row(
+    titles, # As a reader sees them
+    sample, # Dict of film to stars
+    sd=.0087): # Standard deviation, as of fastai's `Embedding`
     "A random arrow, and one for each film."
     rng = np.random.default_rng(944)
     row,table = rng.normal(0, sd, 2).round(6),rng.normal(0, sd, (len(titles), 2))
@@ -461,14 +595,20 @@ def random_row(titles, sample, sd=.0087):
             f'the products of a random row are {", ".join(f"{o:.5f}" for o in q@row)}, '
             f'and the mean squared error is {((q@row - r)**2).mean():.2f}.')
 
-def bias_row(titles, sample):
+# %% ../nbs/00_widgets.ipynb #9eaa620c
+def bias_row(
+    titles, # As a reader sees them
+    sample): # Dict of film to stars
     "The damped mean of what the ratings are beyond the films' own level."
     f,i,r = films(),list(sample),np.array(list(sample.values()))
     b = (r - f.mean - f.damped[i]).sum()/(len(r) + f.damping)
     return (dict(mean=f.mean, bias=f.damped.tolist(), damping=f.damping),
             f'the bias is {b:+.2f} stars.')
 
-def folded_row(titles, sample):
+# %% ../nbs/00_widgets.ipynb #b203dddd
+def folded_row(
+    titles, # As a reader sees them
+    sample): # Dict of film to stars
     "Factors and bias by ridge regression around the mean user."
     f,i,r = films(),list(sample),np.array(list(sample.values()))
     q = np.c_[f.factors, np.ones(len(titles))]
@@ -481,7 +621,10 @@ def folded_row(titles, sample):
             f'the folded-in row has a bias of {x[-1]:+.2f} and predicts '
             f'{", ".join(f"{o:.1f}" for o in y)} for these films.')
 
-def list_row(titles, sample):
+# %% ../nbs/00_widgets.ipynb #ab650f0d
+def list_row(
+    titles, # As a reader sees them
+    sample): # Dict of film to stars
     "The films with the highest scores of EASE."
     s = spoken(films().B, sample, [1, 2, 3, 4, 5])
     best = [j for j in np.argsort(-s, kind='stable') if j not in sample][:5]
@@ -498,10 +641,13 @@ def words(
 # %% ../nbs/00_widgets.ipynb #38192688
 def check_choices(
     choices): # List of two or more choices, all different
-    "`choices` as strings; raises `ValueError` for fewer than two, for doubles and for an empty one."
-    if isinstance(choices, str): raise ValueError(f'choices is one string, {choices!r}: give a list')
+    """`choices` as strings; raises `ValueError` for fewer than two, for doubles and for
+    an empty one."""
+    if isinstance(choices, str):
+        raise ValueError(f'choices is one string, {choices!r}: give a list')
     texts = [' '.join(str(o).split()) for o in choices]
-    if len(texts) < 2: raise ValueError(f'{len(texts)} choice{"s"*(len(texts)!=1)}: give two or more')
+    if len(texts) < 2:
+        raise ValueError(f'{len(texts)} choice{"s"*(len(texts)!=1)}: give two or more')
     if '' in texts: raise ValueError(f'an empty choice: {texts}')
     double = [o for i,o in enumerate(texts) if o in texts[:i]]
     if double: raise ValueError(f'the choice {double[0]!r} is there twice')
@@ -514,7 +660,8 @@ def find_answer(
     "The index of `answer` in `choices`; raises `ValueError` when it is none of them."
     listed = ', '.join(repr(o) for o in choices)
     if isinstance(answer, (bool, np.bool_)):
-        raise ValueError(f'answer is {answer}: give one of the choices ({listed}), such as choices[int(a > b)]')
+        raise ValueError(f'answer is {answer}: give one of the choices ({listed}), '
+                         f'such as choices[int(a > b)]')
     texts = check_choices(choices)
     if isinstance(answer, str): text = ' '.join(answer.split())
     elif all(isinstance(o, str) for o in choices):  # then a number is an index
@@ -522,7 +669,8 @@ def find_answer(
         except TypeError: i = -1
         text = texts[i] if 0 <= i < len(texts) else None
     else: text = str(answer)
-    if text not in texts: raise ValueError(f'the answer {answer!r} is none of the choices: {listed}')
+    if text not in texts:
+        raise ValueError(f'the answer {answer!r} is none of the choices: {listed}')
     return texts.index(text)
 
 # %% ../nbs/00_widgets.ipynb #284ecc67
@@ -533,7 +681,8 @@ def ask(
     right, # Index of the right one
     explained, # HTML of the answer, folded until then
     fact): # Question and answer in words
-    "A `Widget` that is a question: a list and folded text, which the script turns into buttons."
+    """A `Widget` that is a question: a list and folded text, which the script turns
+    into buttons."""
     items = ''.join(f'<li>{words(o)}</li>' for o in choices)
     source = f"""<div class="cl-ask" data-ask="{kind}" data-answer="{right}">
 <style>{asset('theme.css')}
@@ -552,7 +701,9 @@ def bet(
     choices, # List of two or more choices
     answer, # The right choice, or its index; may be computed: choices[int(a > b)]
     because): # The reason, shown with the answer; back-ticks mark code
-    "A question before a result: one click or key, then the truth and the reason; raises `ValueError` for an `answer` that is no choice, doubles, or fewer than two choices."
+    """A question before a result: one click or key, then the truth and the reason;
+    raises `ValueError` for an `answer` that is no choice, doubles, or fewer than two
+    choices."""
     choices = list(choices) if not isinstance(choices, str) else choices
     texts,right = check_choices(choices),find_answer(answer, choices)
     explained = f'<p><b>Answer: {words(texts[right])}</b></p><p>{words(because)}</p>'
@@ -564,25 +715,33 @@ def quiz(
     question, # What to ask
     choices, # Dict of choice to the reason why it is right or wrong
     answer): # The right choice, or its index; may be computed
-    "A question that explains every choice; raises `ValueError` for an `answer` that is no choice, a choice without a reason, doubles, or fewer than two choices."
-    if not isinstance(choices, dict): raise ValueError('choices must be a dict of choice to reason')
+    """A question that explains every choice; raises `ValueError` for an `answer` that
+    is no choice, a choice without a reason, doubles, or fewer than two choices."""
+    if not isinstance(choices, dict):
+        raise ValueError('choices must be a dict of choice to reason')
     texts,right = check_choices(choices),find_answer(answer, list(choices))
     whys = [str(o).strip() for o in choices.values()]
-    if '' in whys: raise ValueError(f'the choice {texts[whys.index("")]!r} has no reason')
+    if '' in whys:
+        raise ValueError(f'the choice {texts[whys.index("")]!r} has no reason')
     marks = [('yes', '✓') if i==right else ('no', '✗') for i in range(len(texts))]
-    explained = ''.join(f'<li><span class="cl-{c}">{m}</span> <b>{words(o)}</b>: {words(w)}</li>'
+    explained = ''.join(f'<li><span class="cl-{c}">{m}</span> <b>{words(o)}</b>: '
+                        f'{words(w)}</li>'
                         for (c,m),o,w in zip(marks, texts, whys))
-    fact = f'Quiz: {question} ' + ' '.join(f'{m} {o}: {w}' for (_,m),o,w in zip(marks, texts, whys))
+    fact = ' '.join(f'{m} {o}: {w}' for (_,m),o,w in zip(marks, texts, whys))
+    fact = f'Quiz: {question} {fact}'
     return ask('quiz', question, texts, right, f'<ul>{explained}</ul>', fact)
 
 # %% ../nbs/00_widgets.ipynb #4364e6e4
 def progress(
-    chapters): # List of (id, title, address, number of questions); the id is the page's name
+    chapters): # List of (page's name, title, address, number of questions)
     "How many questions a reader has answered; raises `ValueError` without chapters."
     rows = [(str(i), str(t), str(a), operator.index(n)) for i,t,a,n in chapters if n]
-    if not rows: raise ValueError('no chapter asks a question: give (id, title, address, number)')
+    if not rows:
+        raise ValueError('no chapter asks a question: give (id, title, address, '
+                         'number)')
     total = sum(n for *_,n in rows)
-    fact = (f'{len(rows)} chapters ask {total} questions. Your browser remembers your answers, '
+    fact = (f'{len(rows)} chapters ask {total} questions. Your browser remembers your '
+            f'answers, '
             'and this place shows how far you are. Nothing is sent.')
     esc = lambda s: html.escape(s)
     items = ''.join(f'<li data-chapter="{esc(i)}" data-questions="{n}">'
