@@ -311,14 +311,15 @@ def descent_demo(
     rng = np.random.default_rng(seed)
     P,Q = rng.uniform(0, 1, (n, n_factors)),rng.uniform(0, 1, (m, n_factors))
     loss = lambda y: ((y-table)[known]**2).mean()
-    def descend(lr, p=P, q=Q):
+    def descend(lr, steps, p=P, q=Q):
         for _ in range(steps):
             err = np.where(known, p@q.T - table, 0)*2/known.sum()
             p,q = p - lr*(err@q + 2*wd*p),q - lr*(err.T@p + 2*wd*q)
             if not loss(p@q.T) < 1e6: break
         return p@q.T
-    before,after = P@Q.T,descend(lr)
-    most = next((m for m in range(4, 33) if not loss(descend(m*lr)) < 1e6), 33)
+    before,after = P@Q.T,descend(lr, steps)
+    soon = -(-steps//4)  # the slider ends where training diverges within so many steps
+    most = next((m for m in range(4, 33) if not loss(descend(m*lr, soon)) < 1e6), 33)
     blanks = ', '.join(f'{users[i]} and “{movies[j]}” {after[i,j]:.1f}'
                        for i,j in zip(*np.where(~known)))
     fact = f'{n} users, {m} movies, {known.sum()} ratings. '

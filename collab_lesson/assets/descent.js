@@ -82,7 +82,7 @@ collabLesson.define('descent', ({ data, root, body, state, say }) => {
     now.textContent = broken ? 'diverges' : fmt(l, 3)
     play.textContent = timer ? 'Pause' : reduced() ? `${data.steps} steps` : 'Play'
     step.disabled = play.disabled = broken
-    const words = broken ? `Training diverges: at a learning rate of ${fmt(lr)} each step overshoots more than the one before. The loss after ${steps} ${steps === 1 ? 'step' : 'steps'} is beyond a million. Press Reset and choose a smaller rate.`
+    const words = broken ? `Training diverges: at a learning rate of ${fmt(lr)} the steps are too long and overshoot. The loss after ${steps} ${steps === 1 ? 'step' : 'steps'} is beyond a million. Press Reset and choose a smaller rate.`
       : steps === 0 ? `Factors are random, so the ${known} known ratings are missed by a lot: loss ${fmt(l, 3)}. Take a step.`
         : `After ${steps} ${steps === 1 ? 'step' : 'steps'} the loss is ${fmt(l, 3)}. Nobody gave the ${ratings.flat().length - known} blanks a rating, yet each holds a prediction now.`
     says.textContent = words

@@ -12,6 +12,7 @@ collabLesson.define('rate', ({ data, body, state, say }) => {
     h('div', {}, h('p.cl-head', {}, 'Rate some movies'), list, tools),
     h('div', {}, h('p.cl-head', {}, 'For you ', h('span.cl-mute', {}, '(number: predicted stars)')), best)), says)
 
+  const stay = `Your ratings stay in this ${data.remember ? 'browser' : 'page'}.`
   function draw() {
     const start = performance.now()
     const user = foldIn([...ratings].map(([i, r]) => [Q[i], raw(r) - offset - bias[i]]), reg, prior), took = performance.now() - start
@@ -26,9 +27,9 @@ collabLesson.define('rate', ({ data, body, state, say }) => {
         h('span.cl-bar', { 'aria-hidden': 'true' }, h('i.cl-move', { style: `width:${4 + 96 * bar(i)}%` })), h('span.cl-num', {}, fmt(clamp(predictions[i], least, most), 1)))
     }))
     const number = `${c} ${c === 1 ? 'rating' : 'ratings'}`
-    says.textContent = !c ? 'No rating yet, so everybody gets this list. Give a star and it becomes yours. Ratings stay in this browser.'
-      : lists ? `From ${number}: each film you rated speaks for others as much as you liked it. Bars: how far a film is ahead of place ${Math.min(3 * show + 1, order.length)}. Your ratings stay in this browser.`
-        : `From ${number}: ${k + 1} equations solved in ${fmt(Math.max(.1, took), 1)} ms, in this page. Your ratings stay in this browser.`
+    says.textContent = !c ? 'No rating yet, so everybody gets this list. Give a star and it becomes yours. ' + stay
+      : lists ? `From ${number}: each film you rated speaks for others as much as you liked it. Bars: how far a film is ahead of place ${Math.min(3 * show + 1, order.length)}. ${stay}`
+        : `From ${number}: ${k + 1} equations solved in ${fmt(Math.max(.1, took), 1)} ms, in this page. ${stay}`
     say(`${number}. First three recommendations: ${top.slice(0, 3).map(i => titles[i]).join(', ')}.`)
     state({ ratings: [...ratings], user: user.slice(0, k), user_bias: user[k], top: top.map(i => titles[i]), predictions, scores: lists ? scores : null })
   }
