@@ -695,6 +695,9 @@ def test_a_book_in_one_file(visit):
     choice(page, 'yes', 0).click()
     assert told(page, 0) and not told(page, 1) and page.locator('#data .cl-review').count() == 1
     assert page.evaluate("Object.keys(localStorage)[0]").startswith('collab-lesson answer data ')
+    page.locator('#bias').get_by_role('button', name='yes').click()
+    page.locator('#data').get_by_role('button', name='Forget my answers of this chapter').click()
+    assert not told(page, 0) and told(page, 1) and page.evaluate("Object.keys(localStorage).map(o => o.split(' ')[2])") == ['bias']
 
 def test_progress_without_javascript(show):
     page = show(progress(chapters), java_script_enabled=False)
