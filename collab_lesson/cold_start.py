@@ -6,6 +6,8 @@
 __all__ = ['vectors', 'fold_in', 'predict_new', 'add_user', 'add_movie', 'fold_in_all', 'choose_survey']
 
 # %% ../nbs/13_cold_start.ipynb #cell-3
+#| code-fold: true
+#| code-summary: "Imports"
 from copy import deepcopy
 
 import numpy as np, torch, torch.nn.functional as F
@@ -21,10 +23,13 @@ def _other(new): # the side that stays as it is when somebody `new` arrives
     return 'movie' if new=='user' else 'user'
 
 def vectors(
-    model,       # a model with the tables `user_factors`, `user_bias`, `movie_factors` and `movie_bias`
+    # has the tables `user_factors`, `user_bias`, `movie_factors` and `movie_bias`
+    model,
     side='user'  # whose: 'user' or 'movie'
 )->torch.Tensor: # (rows, n_factors+1): factors, and the bias behind them; row 0 is #na#
-    "The trained numbers of every user or movie, one row each; raises TypeError for a model without these tables"
+    """The trained numbers of every user or movie, one row each.
+
+    Raises TypeError for a model without these tables."""
     _other(side)
     if hasattr(model, 'user_draws'):
         raise TypeError(
@@ -45,7 +50,8 @@ def vectors(
 # %% ../nbs/13_cold_start.ipynb #cell-18
 def _scores(
     model, ratings
-):  # what the sum in front of the sigmoid must be; chapter 17's models have a mean and no sigmoid
+):
+    # what the sum in front of the sigmoid must be; ALS has a mean and no sigmoid
     if hasattr(model, 'mean'): return ratings - model.mean
     if model.y_range is None: return ratings
     if isinstance(model.y_range, str):
@@ -101,14 +107,20 @@ def _check_rated(model, rows, ratings, table, other):
     return rows, ratings
 
 def fold_in(
-    model,      # trained; `DotProductBias`, `DotProductBiasCustom`, or another with these four tables. It is not changed
-    rows,       # n row numbers of the movies that the new user has rated; may be empty. One that occurs twice counts twice
+    # trained; `DotProductBias` or another with its four tables. It is not changed
+    model,
+    # n row numbers of the movies that the user has rated; one given twice counts twice
+    rows,
     ratings,    # n ratings
     reg=7.,     # λ, on factors and bias alike, as chosen below
-    prior=None, # (n_factors+1,) whom to stay close to; default: the mean of the model's own users
+    # (n_factors+1,) whom to stay close to; default: the mean of the model's own users
+    prior=None,
     new='user'  # who is new? 'movie' mirrors everything: rows are then users
-)->torch.Tensor: # (n_factors+1,) factors, and the bias behind them: see `predict_new` and `add_user`
-    "The numbers of a new user in closed form, by ridge regression on fixed movies; raises IndexError, TypeError or ValueError for ratings that make no sense"
+# (n_factors+1,) factors, and the bias behind them: see `predict_new` and `add_user`
+)->torch.Tensor:
+    """The numbers of a new user in closed form, by ridge regression on fixed movies.
+
+    Raises IndexError, TypeError or ValueError for ratings that make no sense."""
     table = vectors(model, _other(new))
     if prior is None: prior = vectors(model, new)[1:].mean(0)
     prior = torch.as_tensor(prior).to(table)
@@ -135,7 +147,9 @@ def predict_new(
     rows=None, # row numbers of movies; default: all of them
     new='user' # as for `fold_in`
 )->torch.Tensor: # predicted ratings, one for each row
-    "Predicted ratings for somebody who is in no table; raises IndexError for a row that does not exist"
+    """Predicted ratings for somebody who is in no table.
+
+    Raises IndexError for a row that does not exist."""
     table = vectors(model, _other(new))
     vector = torch.as_tensor(vector).to(table)
     if vector.shape!=table.shape[1:]:
@@ -175,25 +189,35 @@ def _grow(model, side, vector):
 
 def add_user(
     model,      # as for `fold_in`; it is not changed
-    vector=None # (n_factors+1,) of `fold_in`, or (n, n_factors+1) for n people; default: the mean user
-):              # a new model of the same kind; the first new row's number is the length of the old table
-    "A copy of the model with one more user, or several; raises ValueError for a vector that does not fit"
+    # (n_factors+1,) of `fold_in`; (n, n_factors+1) for n users; default: the mean user
+    vector=None
+): # a new model of the same kind; the first new row is the length of the old table
+    """A copy of the model with one more user, or several.
+
+    Raises ValueError for a vector that does not fit."""
     return _grow(model, 'user', vector)
 
 def add_movie(
     model,      # as for `add_user`
-    vector=None # as for `add_user`, from `fold_in(…, new='movie')`; default: the mean movie
+    # as for `add_user`, from `fold_in(…, new='movie')`; default: the mean movie
+    vector=None
 ):              # a new model of the same kind
-    "A copy of the model with one more movie, or several; raises ValueError for a vector that does not fit"
+    """A copy of the model with one more movie, or several.
+
+    Raises ValueError for a vector that does not fit."""
     return _grow(model, 'movie', vector)
 
 # %% ../nbs/13_cold_start.ipynb #729e0a25
 def fold_in_all(
-    model,  # fitted; as for `fold_in`, or one that keeps what users have, such as `EASE`. It is not changed
+    # fitted; as for `fold_in`, or one that keeps what users have, such as `EASE`
+    model,
     data,   # `Ratings` that `append` has made from those the model was fitted on
     reg=7.  # λ, as for `fold_in`
 ):          # a new model of the same kind, for `data`
-    "A copy of the model with a row for everybody and everything in `data` that it does not know, solved for, not trained; raises ValueError where `data` do not go on from the model's own names"
+    """A copy of the model with a row for each user and item of `data` that is new.
+
+    They are solved for, not trained.
+    Raises ValueError where `data` do not go on from the model's own names."""
     before = table_sizes(model)
     known = getattr(model, 'fitted_to', None)
     for names, n, sha in zip((data.user_names, data.item_names), before, known
@@ -208,7 +232,9 @@ def fold_in_all(
     if hasattr(model, 'know'): res = deepcopy(model); res.know(data)
     else:
         res = model
-        for side,rows,partners,n in [('user', data.users, data.items, before[0]), ('movie', data.items, data.users, before[1])]:
+        sides = [('user', data.users, data.items, before[0]),
+                 ('movie', data.items, data.users, before[1])]
+        for side,rows,partners,n in sides:
             # the first new users are solved for by old items, then items by all users
             limit = before[1] if side=='user' else data.n_users
             new = np.unique(rows[rows>=n])
@@ -237,7 +263,11 @@ def choose_survey(
     reg=7.,    # λ, as for `fold_in`
     prior=None # as for `fold_in`
 )->list:       # n row numbers of movies, the most telling first
-    "Movies to ask a newcomer about: greedily those whose answers, folded in, most reduce the error on everything else that people rated; raises ValueError where there are fewer movies than questions"
+    """Movies to ask a newcomer about, chosen greedily.
+
+    Each is the one whose answer, folded in, most reduces the error on everything else.
+
+    Raises ValueError where there are fewer movies than questions."""
     check_sizes(n=n)
     table = vectors(model, 'movie')
     prior = vectors(model)[1:].mean(0) if prior is None else prior

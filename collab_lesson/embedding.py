@@ -41,14 +41,17 @@ def one_hot(idx,
 # %% ../nbs/03_embedding.ipynb #cell-19
 def one_hot_lookup(idx, # index (int), list, or integer tensor of any shape
                    weight, # table, (n, n_factors)
-                  )->torch.Tensor: # rows of `weight`, the shape of `idx` with a last axis of n_factors
-    "Rows of `weight` by a matrix product with one-hot vectors; raises what `one_hot` raises"
+                  # rows of `weight`, the shape of `idx` with a last axis of n_factors
+                  )->torch.Tensor:
+    """Rows of `weight` by a matrix product with one-hot vectors.
+
+    Raises what `one_hot` raises."""
     # .to(weight): its dtype and device
     return one_hot(idx, len(weight)).to(weight) @ weight
 
 # %% ../nbs/03_embedding.ipynb #cell-31
 class Lookup(torch.autograd.Function):
-    "Rows of a table by index, with the gradient written by hand: `Lookup.apply(idx, weight)`"
+    "Rows of a table, the gradient written by hand: `Lookup.apply(idx, weight)`"
     @staticmethod
     def forward(ctx, idx, weight):  # idx: any shape, int64; weight: (n, n_factors)
         ctx.save_for_backward(idx)
@@ -66,10 +69,14 @@ def lookup_cost(n_rows=(100, 316, 1_000, 3_162, 10_000, 31_623, 100_000, 316_228
                         1_000_000), # numbers of table rows to try
                 n_factors:int=50, # columns of the table; 50 as in the lesson
                 bs:int=64, # indices per lookup; 64 as in the lesson
-                max_bytes:float=1e9, # larger one-hot matrices are not built; their cells stay NaN
+                # larger one-hot matrices are not built; their cells stay NaN
+                max_bytes:float=1e9,
                 min_run_time:float=.2, # seconds of measuring per number
-               )->pd.DataFrame: # rows; seconds one_hot_s, lookup_s; one_hot_bytes, lookup_bytes
-    "Time and memory of `one_hot_lookup` and of indexing; raises ValueError for sizes < 1"
+               # rows; seconds one_hot_s, lookup_s; one_hot_bytes, lookup_bytes
+               )->pd.DataFrame:
+    """Time and memory of `one_hot_lookup` and of indexing.
+
+    Raises ValueError for sizes < 1."""
     if min(n_factors, bs, *n_rows) < 1:
         raise ValueError(
             f"sizes must be at least 1, got {n_rows=}, {n_factors=}, {bs=}")

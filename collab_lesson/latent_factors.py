@@ -17,7 +17,9 @@ def crosstab(ratings,
              n_users:int=6, # rows: the users with the most ratings; few enough to read
              n_movies:int=6, # columns: the movies with the most ratings
             )->pd.DataFrame: # (n_users, n_movies) stars, NaN for blanks; busiest first
-    "Ratings of the busiest users and movies; ValueError for bad columns, sizes, repeated pairs"
+    """Ratings of the busiest users and movies.
+
+    ValueError for bad columns, sizes, repeated pairs."""
     missing = [c for c in ('user', 'movie', 'rating') if c not in ratings]
     if missing:
         raise ValueError(

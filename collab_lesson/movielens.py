@@ -7,6 +7,8 @@ __all__ = ['RATINGS_SHA256', 'MOVIES_SHA256', 'USERS_SHA256', 'WHEEL', 'WHEEL_SH
            'load_ratings', 'load_movies', 'load_users', 'movielens', 'load_split']
 
 # %% ../nbs/00_movielens.ipynb #aa0e065a
+#| code-fold: true
+#| code-summary: "Imports"
 import hashlib, io, os, shutil, subprocess, sys, tempfile, time, zipfile
 from contextlib import suppress
 from functools import partial
@@ -25,9 +27,12 @@ RATINGS_SHA256 = '06416e597f82b7342361e41163890c81036900f418ad91315590814211dca4
 MOVIES_SHA256  = '473f6fb130131b8176e47fe9c7eba18bc2659704ff5c75cb53046ffc25d58ad3'
 # of u.user, with tabs between its columns
 USERS_SHA256   = '6a661c568d4d410a43e36c57748a7ff1858602483cfa2bafb3196b1fc1ff8944'
-WHEEL, WHEEL_SHA256 = 'recbole==1.2.1', '9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407'
+WHEEL, WHEEL_SHA256 = (
+    'recbole==1.2.1',
+    '9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407')
 SPLITS = 'u1 u2 u3 u4 u5 ua ub'.split()
-# What is kept of an archive. The GroupLens names come first; the wheel has the same tables under the others.
+# What is kept of an archive. The GroupLens names come first; the wheel has the same
+# tables under the others.
 _needed = [('u.data', 'ml-100k.inter'), ('u.item', 'ml-100k.item'),
            ('u.user', 'ml-100k.user')]
 _expected = [*(o for names in _needed for o in names),
@@ -109,22 +114,24 @@ def _extract(archive, tmp):
     return tmp
 
 def _from_grouplens(tmp, timeout):
-    "Folder with the official files: fastai's own copy where there is a good one, otherwise a download"
+    "Folder with the official files: fastai's copy if it is good, otherwise a download"
     try: return _verify(fastai_path('data')/'ml-100k')
     except (OSError, ValueError, TypeError):
         pass # TypeError: another process is just writing fastai's config file
-    # what `untar_data` downloads with, too, but that one knows no time-out and waits for a silent server for ever
+    # what `untar_data` downloads with, too, but that one knows no time-out and waits
+    # for a silent server for ever
     return _extract(download_url(URLs.ML_100k, tmp, timeout=timeout), tmp)
 
 def _from_wheel(tmp, timeout):
-    "Folder with the data files of a PyPI wheel, which pip downloads and nobody installs"
+    "Folder with the data files of a PyPI wheel, which pip downloads, not installs"
     cmd = [
         sys.executable, '-m', 'pip', 'download', '--no-deps', '--only-binary=:all:',
         '--disable-pip-version-check', '--timeout',
         str(timeout), '--retries', '1', '-d',
         str(tmp), WHEEL
     ]
-    # A person at a terminal sees pip's progress bar; everyone else only hears of trouble
+    # A person at a terminal sees pip's progress bar; everyone else only hears of
+    # trouble
     out = subprocess.run(cmd, stdout=None if at_terminal() else subprocess.DEVNULL,
                          stderr=subprocess.PIPE, text=True, timeout=12*timeout)
     if out.returncode:
@@ -155,7 +162,8 @@ def _store(folder, cache):
         try: new.rename(cache)
         except OSError:                          # there is one:
             try: _verify(cache)                  # another process was quicker,
-            except (OSError, ValueError):        # or it is damaged, or it would have served
+            # or it is damaged, or it would have served
+            except (OSError, ValueError):
                 cache.rename(Path(aside)/'old')
                 new.rename(cache)
     return cache
@@ -175,11 +183,15 @@ def _attempts(path, cache, timeout):
     yield f'the PyPI wheel {WHEEL}', partial(download, _from_wheel)
 
 def fetch_movielens(
-    path=None,     # folder that holds the files already; default: `COLLAB_LESSON_DATA`, if that is set
+    # folder that holds the files already; default: `COLLAB_LESSON_DATA`, if that is set
+    path=None,
     timeout=10,    # seconds a server may stay silent before the next source is tried
     quiet=False    # say nothing unless something was downloaded or passed over?
-)->Path:           # folder with verified files; read them with `load_ratings` and `load_movies`
-    "Folder with MovieLens 100K, from the first source that serves it; raises FileNotFoundError where none does"
+# folder with verified files; read them with `load_ratings` and `load_movies`
+)->Path:
+    """Folder with MovieLens 100K, from the first source that serves it.
+
+    Raises FileNotFoundError where none does."""
     # asked for only when it is needed: there may be no home
     cache, failed = lambda: xdg_cache_home()/'collab_lesson'/'ml-100k', []
     for source,get in _attempts(path, cache, timeout):
@@ -205,21 +217,24 @@ def fetch_movielens(
 def load_ratings(
     path=None,     # folder as for `fetch_movielens`
     titles=False   # add a `title` column?
-)->pd.DataFrame:   # 100,000 rows in the order of u.data: user, movie, rating (1 to 5), timestamp (seconds since 1970), [title]
+# rows in the order of u.data: user, movie, rating, timestamp (seconds), [title]
+)->pd.DataFrame:
     "The ratings of MovieLens 100K, in the order of the file"
     folder = fetch_movielens(path, quiet=True)
     lines = _ratings_bytes(folder).decode().split()
     df = pd.DataFrame(
         np.array(lines, dtype=np.int64).reshape(-1, 4),
         columns=['user', 'movie', 'rating', 'timestamp'])
-    # `map` looks titles up row by row, so the order cannot change; `merge` gives no such promise (see below)
+    # `map` looks titles up row by row, so the order cannot change; `merge` gives no
+    # such promise (see below)
     if titles: df['title'] = df.movie.map(_read_movies(folder).set_index('movie').title)
     return df
 
 # %% ../nbs/00_movielens.ipynb #cell-25
 def load_movies(
     path=None   # folder as for `fetch_movielens`
-)->pd.DataFrame: # 1,682 rows: movie, title, year (missing for one), genres (names joined by |)
+# 1,682 rows: movie, title, year (missing for one), genres (names joined by |)
+)->pd.DataFrame:
     "The films of MovieLens 100K"
     return _read_movies(fetch_movielens(path, quiet=True))
 
@@ -235,8 +250,12 @@ def load_users(
 def movielens(
     name='100k', # the only one for now
     path=None    # folder as for `fetch_movielens`
-)->Ratings:      # 100,000 ratings with times; items are film numbers, as in u.item, and `item_titles` has the titles by number
-    "MovieLens 100K as `Ratings`, in the order of the file; raises ValueError for another name, FileNotFoundError where no source has the files"
+# ratings with times; items are numbers of films, `item_titles` has their titles
+)->Ratings:
+    """MovieLens 100K as `Ratings`, in the order of the file.
+
+    Raises ValueError for another name, FileNotFoundError where no source has the
+    files."""
     if name!='100k':
         raise ValueError(
             f"There is no MovieLens {name!r} here; choose '100k'. A file of another "
@@ -248,10 +267,14 @@ def movielens(
 
 # %% ../nbs/00_movielens.ipynb #cell-51
 def load_split(
-    name,          # 'u1' to 'u5' (five-fold), 'ua' or 'ub' (ten ratings of each person held out)
+    # 'u1' to 'u5' (five-fold), 'ua' or 'ub' (ten ratings of each person held out)
+    name,
     path=None      # folder as for `fetch_movielens`
-)->tuple:          # (training rows, test rows): row numbers as `split_ratings` gives them
-    "One of the splits in the GroupLens archive; raises FileNotFoundError where the data came without them"
+# (training rows, test rows): row numbers as `split_ratings` gives them
+)->tuple:
+    """One of the splits in the GroupLens archive.
+
+    Raises FileNotFoundError where the data came without them."""
     if name not in SPLITS:
         raise ValueError(
             f'There is no split {name!r}; choose one of {", ".join(SPLITS)}.')

@@ -8,6 +8,8 @@ __all__ = ['check_sizes', 'pick_device', 'at_terminal', 'check_ratings', 'plain_
            'synthetic_factors', 'synthetic_ratings']
 
 # %% ../nbs/00_ratings.ipynb #8e63d933
+#| code-fold: true
+#| code-summary: "Imports"
 import difflib, hashlib, sys, warnings
 from functools import cached_property
 from numbers import Integral, Real
@@ -30,7 +32,9 @@ def check_sizes(
 def pick_device(
     device='auto'   # 'auto', or a name that PyTorch knows, such as 'cpu' or 'cuda:1'
 )->torch.device:
-    "A CUDA device where there is one, otherwise the CPU, unless told; raises ValueError for a name that cannot work here"
+    """A CUDA device where there is one, otherwise the CPU, unless told.
+
+    Raises ValueError for a name that cannot work here."""
     if device in ('auto', None):
         return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     try:
@@ -43,7 +47,7 @@ def pick_device(
 
 # %% ../nbs/00_ratings.ipynb #0b73c660
 def at_terminal()->bool:
-    "Does standard output go to a person's terminal? Services have no such output, or one that cannot tell"
+    "Does standard output go to a terminal? Services have none, or one that cannot tell"
     try: return sys.stdout.isatty()
     except (AttributeError, ValueError): return False
 
@@ -51,10 +55,13 @@ def at_terminal()->bool:
 def check_ratings(
     ratings,              # DataFrame, one row per opinion
     scale=(1,5),          # lowest and highest rating that may occur; None for no limits
-    user_name='user', item_name='movie', rating_name='rating', # columns to look at; no rating: None
+    # columns to look at; no rating: None
+    user_name='user', item_name='movie', rating_name='rating',
     unique=True           # must a (user, item) pair occur once at most?
 )->pd.DataFrame:          # `ratings`, unchanged
-    "Return `ratings` if they are fit to train on; raises ValueError that names the column, the count and the first bad rows"
+    """Return `ratings` if they are fit to train on.
+
+    Raises ValueError that names the column, the count and the first bad rows."""
     def complain(column, what, bad):
         rows = ratings[np.asarray(bad)].head(3)
         raise ValueError(f'{column}: {int(bad.sum())} of {len(ratings)} rows {what}, '
@@ -93,8 +100,12 @@ def _plain(o):
 def plain_ids(
     ids,       # a column: whole numbers, text, or categories of either
     column='id' # its name, for messages
-)->np.ndarray: # the same ids as int64, uint64 or Python strings, whatever dtype they came in
-    "Ids in the one form that all dtypes share; raises ValueError for a column that mixes numbers and text, TypeError for other things"
+# the same ids as int64, uint64 or Python strings, whatever dtype they came in
+)->np.ndarray:
+    """Ids in the one form that all dtypes share.
+
+    Raises ValueError for a column that mixes numbers and text, TypeError for other
+    things."""
     s = pd.Series(ids)
     if isinstance(s.dtype, pd.CategoricalDtype):
         return plain_ids(s.cat.categories, column)[s.cat.codes.to_numpy()]
@@ -146,7 +157,7 @@ def plain_ids(
 
 # %% ../nbs/00_ratings.ipynb #669ba804
 class Names:
-    "The ids of one column and their row numbers; row 0 is for everything that is not in the list"
+    "The ids of one column and their row numbers; row 0 is for everything else"
     def __init__(self,
         ids,         # distinct ids in the order of their rows 1, 2, …
         column='id'  # what messages call it
@@ -195,7 +206,9 @@ class Names:
     def rows(self,
         names # one name, or many
     )->torch.Tensor: # (n,) int64
-        "Row numbers of names; raises ValueError with the closest known names for one that is unknown"
+        """Row numbers of names.
+
+        Raises ValueError with the closest known names for one that is unknown."""
         if names is None:
             raise TypeError(f'A {self.column} by name is needed; it is None.')
         names = listify(names.tolist() if hasattr(names, 'tolist') else names)
@@ -236,7 +249,7 @@ def _seconds(column, times):
     return a.astype(np.int64)
 
 def _number(ids, column, names=None):
-    "int32 rows of a column of ids, and their `Names`: sorted, or those of `names` with the new ones behind them"
+    "int32 rows of a column of ids, and their `Names`: sorted, or new behind `names`"
     ids = plain_ids(ids, column)
     if names is not None and len(ids) and len(
             names.index) and (ids.dtype == object) != (names.index.dtype == object):
@@ -260,8 +273,10 @@ def _number(ids, column, names=None):
 
 # %% ../nbs/00_ratings.ipynb #9637ff38
 def split_ratings(
-    ratings,       # anything with a length, in the order of its file; or its number of rows
-    valid_pct=.2,  # share of rows to hold out, between 0 and 1; the share that the original notes used
+    # anything with a length, in the order of its file; or its number of rows
+    ratings,
+    # share of rows to hold out, between 0 and 1; the share that the original notes used
+    valid_pct=.2,
     seed=42        # of NumPy's generator, whose stream is the same on every platform
 )->tuple:          # (training rows, validation rows): two integer arrays
     "Split row numbers at random; raises ValueError where either side would be empty"
@@ -284,7 +299,8 @@ def row_batches(
     tensors,        # tensors of one length, whose rows belong together
     bs,             # rows per batch
     shuffle=False,  # in a new order, from PyTorch's generator (`set_seed` fixes it)
-    replace=False,  # when shuffling: draw rows with replacement? default: every row once
+    # when shuffling: draw rows with replacement? default: every row once
+    replace=False,
     drop_last=False # leave out a last batch that is not full
 ):                  # yields tuples of tensors
     "Rows of `tensors`, a batch at a time"
@@ -305,8 +321,8 @@ class RatingsLoader:
         device='cpu'    # where the batches are
     ):
         check_sizes(bs=bs)
-        self.ratings, self.bs, self.shuffle, self.replace, self.drop_last = ratings, int(
-            bs), shuffle, replace, drop_last
+        self.ratings, self.bs, self.shuffle = ratings, int(bs), shuffle
+        self.replace, self.drop_last = replace, drop_last
         self.to(device)
 
     def to(self, device):
@@ -330,14 +346,18 @@ class RatingsLoader:
 
 # %% ../nbs/00_ratings.ipynb #9ff8df32
 class Ratings:
-    "Who rated what, how high and, if known, when: int32 row numbers, float32 values, int64 seconds, and the names behind the numbers"
+    """Who rated what, how high and, if known, when.
+
+    Row numbers are int32, values float32, times int64 seconds; names come with them."""
     skipped = 0 # lines that `read_ratings` has left out
     def __init__(self,
         df,                 # DataFrame, one row per rating
-        user='user', item='item', # columns of ids: whole numbers, text, or categories of either
+        # columns of ids: whole numbers, text, or categories of either
+        user='user', item='item',
         rating='rating',    # column of numbers, or None: every row counts 1
         time=None,          # column of dates or of seconds since 1970, if there is one
-        repeats='keep'      # a pair that occurs more than once: 'keep' all its rows, make it an 'error', or keep their 'sum', 'mean' or 'last'
+        # pairs that repeat: 'keep' all, 'error', or their 'sum', 'mean' or 'last'
+        repeats='keep'
     ):
         if repeats not in ('keep', 'error', 'sum', 'mean', 'last'):
             raise ValueError(
@@ -367,10 +387,13 @@ class Ratings:
     @classmethod
     def of_codes(cls,
         user_ids, item_ids, # the ids of rows 1, 2, …
-        columns,            # what the columns are called: dict(user=, item=, rating=, time=)
+        # what the columns are called: dict(user=, item=, rating=, time=)
+        columns,
         users, items, values, times=None # (n,) row numbers, ratings and seconds
     ):
-        "`Ratings` from numbers that are there already, such as a saved folder has; raises ValueError for rows without a name"
+        """`Ratings` from numbers that are there already, such as a saved folder has.
+
+        Raises ValueError for rows without a name."""
         res = object.__new__(cls)
         res.columns, res.item_titles, res.train = dict(columns), None, None
         for o,rows,ids in [('user', users, user_ids), ('item', items, item_ids)]:
@@ -419,12 +442,14 @@ class Ratings:
     def __repr__(self):
         res = f'{len(self):,} ratings'
         if len(self): res += ' from {:g} to {:g}'.format(*self.scale)
-        res += f' by {len(np.unique(self.users[self.users>0])):,} users of {len(np.unique(self.items[self.items>0])):,} items'
+        n = [len(np.unique(o[o>0])) for o in (self.users, self.items)]
+        res += ' by {:,} users of {:,} items'.format(*n)
         if self.times is not None and len(self):
             res += ', {} to {}'.format(*np.array([self.times.min(
             ), self.times.max()]).astype('datetime64[s]').astype('datetime64[D]'))
         if self.unknown:
-            res += f'; {self.unknown:,} of them by users or of items that the training part does not have'
+            res += (f'; {self.unknown:,} of them by users or of items that the '
+                    'training part does not have')
         return res
 
     # with the columns it was made from; None for an unknown name
@@ -489,7 +514,7 @@ class Ratings:
 
     def _pairs(
         self
-    ):  # the last row of each pair of user and item, in the order of the table, and the pair of each row
+    ):  # the last row of each pair, in the order of the table, and each row's pair
         key = self.users.astype(np.int64)*self.n_items + self.items
         order = np.argsort(key, kind='stable') if self.times is None else np.lexsort(
             (self.times, key))
@@ -517,8 +542,11 @@ class Ratings:
 
     def csr(self,
         values=None # one number per rating instead of the ratings, such as weights
-    ):              # scipy array (n_users,n_items) of float32, zero where there is no rating
-        "The ratings as a sparse matrix, made once; of a pair that repeats it has the last rating, and says so. Unknown users and items are left out"
+    # scipy array (n_users,n_items) of float32, zero where there is no rating
+    ):
+        """The ratings as a sparse matrix, made once; of a repeated pair the last.
+
+        Unknown users and items are left out."""
         if values is None: return self._csr
         res = self._like(
             slice(None), values=np.broadcast_to(np.asarray(values, np.float32),
@@ -541,11 +569,15 @@ class Ratings:
         return m.indices[m.indptr[user]:m.indptr[user+1]]
 
     def split(self,
-        by='random', # 'random'; 'time': the newest of all; 'user': the newest of each user; 'last': the newest one of each user; or two lists of row numbers
+        # 'random'; 'time': the newest; 'user': each user's; 'last': one; or row numbers
+        by='random',
         share=.2,    # how much to hold out ('last' does not ask)
         seed=42      # of the random split
-    )->tuple:        # `Ratings` to train on, and those held out, with the names of the training part
-        "Two parts; names that the training part lacks have row 0 in the other, where `unknown` counts them. Raises ValueError where a part would be empty"
+    # `Ratings` to train on, and those held out, with the names of the training part
+    )->tuple:
+        """Two parts; names that training lacks have row 0 in the other (see `unknown`).
+
+        Raises ValueError where a part would be empty."""
         train, valid = self._split_rows(by, share, seed)
         maps, names = [], []
         for rows,old in [(self.users, self.user_names), (self.items, self.item_names)]:
@@ -609,8 +641,10 @@ class Ratings:
         bs=None,       # ratings per batch; default: `batch_size` of their number
         valid=None,    # `Ratings` to validate on, from the same `split`
         device='auto', # as for `pick_device`
-        replace=False  # draw training rows with replacement, as fastai's table loader does? default: each once per epoch
-    )->DataLoaders:    # `train` is shuffled and drops a last batch that is not full, `valid` keeps the order
+        # draw training rows with replacement, as fastai does? default: each once
+        replace=False
+    # `train` is shuffled and drops an incomplete last batch; `valid` keeps the order
+    )->DataLoaders:
         "Loaders for `fit` or fastai's `Learner`"
         bs, device = batch_size(len(self)) if bs is None else bs, pick_device(device)
         check_sizes(bs=bs)
@@ -624,7 +658,9 @@ class Ratings:
     def check_same(self,
         other # `Ratings`
     ):
-        "Raise ValueError unless both number the same users and items, TypeError for anything but `Ratings`"
+        """Raise ValueError unless both number the same users and items.
+
+        TypeError for anything but `Ratings`."""
         if not isinstance(other, Ratings):
             raise TypeError(
                 f'`Ratings` are needed, not a {type(other).__name__}; `split` makes '
@@ -645,12 +681,15 @@ class Ratings:
 def batch_size(
     n # number of ratings
 )->int: # a power of two from 64 to 8192
-    "As many ratings per batch as give about the 1,250 steps per epoch of the lesson, whose learning rate then still fits"
+    """Ratings per batch for about the 1,250 steps per epoch of the lesson.
+
+    The lesson's learning rate then still fits."""
     return int(2**np.clip(np.round(np.log2(max(n, 1)/1250)), 6, 13))
 
 # %% ../nbs/00_ratings.ipynb #91c45187
 def as_ratings(
-    data,        # `Ratings`, the loaders that they make, or fastai's loaders of a table, such as `lesson_dls` gives
+    # `Ratings`, their loaders, or fastai's loaders of a table, as from `lesson_dls`
+    data,
     part='train' # of loaders: 'train', 'valid', or 'all' for both
 )->Ratings:      # with the row numbers that `data` uses
     "The ratings behind `data`, made once; raises TypeError for anything else"
@@ -691,9 +730,12 @@ def _of_loader(dls, dl):
 def encode(
     data,     # `Ratings`, or DataLoaders made from a table
     users,    # one user or a list
-    items     # one item or a list; a single user or item is paired with every one of the others
+    # one item or a list; a single user or item is paired with every one of the others
+    items
 )->torch.Tensor: # (n,2) row numbers, what a model takes
-    "Row numbers of users and items by name; raises ValueError with the closest names for one that is unknown"
+    """Row numbers of users and items by name.
+
+    Raises ValueError with the closest names for one that is unknown."""
     if users is None or items is None:
         raise TypeError('encode needs users and items by name; one of them is None.')
     r = as_ratings(data)

@@ -33,7 +33,9 @@ def one_cycle(
     moms=(.95,.85,.95), # momentum at the start, at the top, at the end
     pct_start=.25  # share of the steps on the way up; all defaults are fastai's
 )->tuple:          # learning rates and momenta, two arrays of n_steps
-    "Learning rate and momentum of every step in the one-cycle schedule (Smith & Topin, 2018; cosine as in fastai)"
+    """Learning rate and momentum of every step of one cycle (Smith & Topin, 2018).
+
+    Its two halves are cosines, as in fastai."""
     pct = np.arange(n_steps)/n_steps
     def anneal(a, b, c): # half a cosine from a to b, then one from b to c
         up, down = pct/pct_start, (pct-pct_start)/(1-pct_start)
@@ -43,11 +45,12 @@ def one_cycle(
 
 # %% ../nbs/05_training.ipynb #cell-21
 class TensorDataLoader(TabDataLoader):
-    "A fastai loader that holds the whole table as tensors on its device, and slices batches from them"
+    "A fastai loader that holds a table as tensors on its device and slices batches"
     def __init__(self,
         dataset,       # a fastai `TabularPandas`, such as `dls.train_ds`
         *args,
-        replace=False, # when shuffling: draw with replacement? default: every row exactly once
+        # when shuffling: draw with replacement? default: every row exactly once
+        replace=False,
         **kwargs       # anything else that `TabDataLoader` takes
     ):
         self.replace,self._held = replace,None
@@ -68,10 +71,12 @@ class TensorDataLoader(TabDataLoader):
                            self.drop_last)
 
 def tensor_dls(
-    dls,           # DataLoaders on a table, such as `lesson_dls` or fastai's `CollabDataLoaders` give
+    # DataLoaders on a table, such as `lesson_dls` or fastai's `CollabDataLoaders` give
+    dls,
     bs=None,       # ratings per batch; default: as in `dls`
     device=None,   # where to keep the tensors; default: as in `dls`
-    replace=False  # draw training rows with replacement, as the notes' loader does? default: each once per epoch
+    # draw training rows with replacement, as the notes' loader? default: each once
+    replace=False
 ):                 # DataLoaders with the same rows, classes, `show_batch` and `decode`
     "The same DataLoaders, each holding its rows as tensors"
     if bs is not None: check_sizes(bs=bs)
@@ -85,13 +90,14 @@ def tensor_dls(
 
 # %% ../nbs/05_training.ipynb #cell-33
 class FusedAdam(Optimizer):
-    "fastai's `Adam` with decoupled weight decay, computed by PyTorch's fused AdamW step (Loshchilov & Hutter, 2019)"
+    "fastai's `Adam`, computed by PyTorch's fused AdamW (Loshchilov & Hutter, 2019)"
     def __init__(
         self,
         params,  # parameters, or lists of them
         lr,  # learning rate
-        mom=.9,
-        sqr_mom=.99,  # decay of the running averages of gradient and squared gradient; fastai's defaults
+        mom=.9,  # decay of the running average of the gradient; fastai's default
+        # decay of the running average of the squared gradient; fastai's default
+        sqr_mom=.99,
         eps=1e-5,  # added to the root of the mean square; fastai's default
         wd=.01  # decoupled weight decay; fastai's default
     ):
@@ -124,13 +130,16 @@ class FusedAdam(Optimizer):
 
 # %% ../nbs/05_training.ipynb #cell-36
 def lesson_learner(
-    dls,                     # DataLoaders on a table; turned into tensors unless they are already
+    # DataLoaders on a table; turned into tensors unless they are already
+    dls,
     model,                   # takes (bs,2) row numbers, returns (bs,) ratings
     loss_func=MSELossFlat(), # flattens both sides, so that (bs,1) and (bs,) agree
     opt_func=FusedAdam,      # as for `Learner`
     **kwargs                 # anything else that `Learner` takes
 )->Learner:
-    "fastai's `Learner`, on loaders and an optimizer that do not slow it down; raises ValueError for ratings that the model cannot reach"
+    """fastai's `Learner`, on loaders and an optimizer that do not slow it down.
+
+    Raises ValueError for ratings that the model cannot reach."""
     set_range(model, as_ratings(dls))
     if not isinstance(dls.train, TensorDataLoader): dls = tensor_dls(dls)
     return Learner(dls, model, loss_func=loss_func, opt_func=opt_func, **kwargs)
@@ -138,7 +147,7 @@ def lesson_learner(
 # %% ../nbs/05_training.ipynb #cell-41
 @dataclass
 class Run:
-    "What `fit` returns: the model, one row per epoch or sweep, and the loss of every batch"
+    "What `fit` returns: the model, a row per epoch or sweep, every batch's loss"
     model: torch.nn.Module
     # epoch, what the method reports (train_loss is smoothed), valid_loss, seconds
     epochs: pd.DataFrame
@@ -156,7 +165,9 @@ class Run:
             self.epochs) and 'valid_loss' in self.epochs else math.nan
     @property
     def best(self):
-        "The row with the lowest validation loss; raises ValueError where nothing was validated"
+        """The row with the lowest validation loss.
+
+        Raises ValueError where nothing was validated."""
         if not len(
                 self.epochs
         ) or 'valid_loss' not in self.epochs or self.epochs.valid_loss.isna().all():
@@ -239,7 +250,7 @@ def _check_training(model, lr, wd):
         )
 
 def _loaders(model, train, valid, bs, device):
-    "DataLoaders of whatever `fit` was given, and the two `Ratings` behind them, where they are known"
+    "DataLoaders of what `fit` was given, and the two `Ratings` behind, where known"
     if isinstance(train, Ratings):
         make = getattr(model, 'loader', None)
         dls = train.dls(bs, valid, device)
@@ -342,7 +353,7 @@ def _fit_itself(model, train, valid, settings, **kwargs):
 # %% ../nbs/05_training.ipynb #aff9dd7c
 @dataclass
 class Versus:
-    "What `versus` returns: two lists of numbers from paired seeds, and what can be said about their difference"
+    "What `versus` returns: numbers of paired seeds, and what they say"
     a: np.ndarray               # of the first, one per seed
     b: np.ndarray               # of the second
     names: tuple = ('a', 'b')
@@ -365,8 +376,9 @@ class Versus:
 
     def __str__(self):
         first, second = self.names
-        said = f'{first} is {"lower" if self.high<0 else "higher"} than {second}' if self.differ else \
-               f'no difference between {first} and {second} was seen'
+        way = 'lower' if self.high<0 else 'higher'
+        said = (f'{first} is {way} than {second}' if self.differ else
+                f'no difference between {first} and {second} was seen')
         return (
             f'{said}: {self.a.mean():.4f} and {self.b.mean():.4f}, difference '
             f'{self.difference:+.4f}, '
@@ -381,7 +393,9 @@ def versus(
     seeds=range(42, 47), # the same for both; at least two
     names=None # what to call them; default: the names of the functions
 )->Versus:
-    "Compare two ways on paired seeds (Student, 1908); raises ValueError for fewer than two seeds or numbers that are not finite"
+    """Compare two ways on paired seeds (Student, 1908).
+
+    Raises ValueError for fewer than two seeds or numbers that are not finite."""
     seeds = list(seeds)
     if len(seeds)<2:
         raise ValueError(

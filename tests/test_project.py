@@ -84,6 +84,13 @@ def test_glossary():
     assert link('one hot and mini-batches') == '[one hot](glossary.ipynb#one-hot-vector){.term} and [mini-batches](glossary.ipynb#batch){.term}'
     for o in ['# Bias', '`bias` and $bias$', '[the bias](a.ipynb)', '<summary>Bias?</summary>', '    bias', '```\nbias\n```', 'unbiased, bias-free']: assert link(o) == o
 
+def test_each_of_the_31_questions_has_its_place():
+    rows = re.findall(r'^\| (\d+) \| (.+?) \| \[.+\]\((\w+)\.ipynb#(\S+)\) \| (.+) \|$', markdown(root/'nbs/questions.ipynb'), re.M)
+    assert [int(o[0]) for o in rows] == list(range(1, 32)) and len({o[1] for o in rows}) == 31
+    def anchors(name): return {re.sub(r'\s+', '-', re.sub(r'[^\w\s.-]', '', o.lower()).strip()) for o in re.findall(r'^#+ (.+)', markdown(root/f'nbs/{name}.ipynb'), re.M)}
+    missing = [(n, name, anchor) for n,_,name,anchor,_ in rows if anchor not in anchors(name)]
+    assert not missing, f'no such section: {missing}'
+
 
 # what is committed
 
