@@ -188,13 +188,27 @@ def book():
     print(f"wrote {path.with_suffix('.epub').relative_to(root)}")
 
 def pdf(path):
-    "Print a page to a PDF beside it, as a browser does: page numbers and margins are in styles.css, the outline is made of the headings"
-    to = path.with_suffix('.pdf')
+    "Print the one-file book to a PDF beside it: once to learn on which page each chapter begins, and again with these numbers in its table of contents"
+    to, text = path.with_suffix('.pdf'), path.read_text(encoding='utf-8')
+    try: import pypdf
+    except ImportError: print_page(path, to); return print(f'wrote {to.relative_to(root)}; without pypdf its table of contents has no page numbers')
+    with tempfile.TemporaryDirectory() as tmp:
+        numbers, page = {}, Path(tmp)/path.name
+        for _ in range(3):  # numbers could push a chapter to another page
+            page.write_text(pages.with_page_numbers(text, numbers), encoding='utf-8')
+            print_page(page, to)
+            found = pypdf.PdfReader(to)
+            now = {k.removeprefix('/'): found.get_destination_page_number(d) + 1 for k,d in found.named_destinations.items()}
+            if now == numbers: break
+            numbers = now
+    print(f'wrote {to.relative_to(root)}, {len(found.pages)} pages, {to.stat().st_size/1e6:.1f} MB')
+
+def print_page(path, to):
+    "A page as PDF, as a browser prints it: header, page numbers and margins are in styles.css, the outline is made of the headings"
     with tempfile.TemporaryDirectory() as profile:
         subprocess.run([chromium, '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
                         '--disable-component-update', '--disable-sync', f'--user-data-dir={profile}', '--generate-pdf-document-outline', '--no-pdf-header-footer',
                         f'--print-to-pdf={to}', path.resolve().as_uri()], check=True, capture_output=True, timeout=900)
-    print(f'wrote {to.relative_to(root)}, {to.stat().st_size/1e6:.1f} MB')
 
 def server(port=0):
     "A server of the site as GitHub Pages would serve it: under the same path, compressed, and with the 404 page"

@@ -316,6 +316,10 @@ def _figures(s, out, stem, narrow):
         (out/'figures').mkdir(exist_ok=True)
         (out/name).write_bytes(data)
         return name
+    def inline(m):  # as smalldocs has them
+        alt, svg = re.match(r'<svg alt="([^"]*)"', m[0]), re.sub(r'^<svg alt="[^"]*"', '<svg', m[0])
+        return f'<img alt="{alt[1] if alt else ""}" src="{file(svg, "svg")}">'
+    s = re.sub(r'<svg\b[^>]*>(?:(?!</?svg\b).)*?<g id="figure_1">.*?</svg>', inline, s, flags=re.S)
     s = re.sub(r'src="data:image/(png|svg)(?:\+xml)?;base64,([^"]+)"', lambda m: f'src="{file(base64.b64decode(m[2]), m[1])}"', s)
     def one(m):
         tag, path = m[0], re.search(r'src="([^":]+\.(png|svg))"', m[0])
@@ -429,13 +433,19 @@ def one_file(out, cfg):
     (out/'book.html').write_text(f'''<!doctype html>
 <html lang="en" class="one-file"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(cfg['title'])}</title><meta name="description" content="{html.escape(cfg['description'])}">
-<link rel="icon" href="data:image/svg+xml;base64,{icon}"><style>{style}</style></head><body>
+<link rel="icon" href="data:image/svg+xml;base64,{icon}"><style>{style}\n@page {{ @top-center {{ content: "{cfg['title']}"; font: 8pt sans-serif; color: #57606a; }} }} @page :first {{ @top-center {{ content: none; }} }}</style></head><body>
 <nav id="contents" aria-label="Contents">{contents}</nav>
 <main>
 {chr(10).join(body(p, s) for p,s in pages.items())}
 </main><script>{(out/'book.js').read_text(encoding='utf-8')}</script></body></html>
 ''', encoding='utf-8')
     return out/'book.html'
+
+def with_page_numbers(book, numbers):
+    "The one-file book, whose table of contents tells the page of each chapter ({anchor: page}) when it is printed"
+    head, nav, rest = re.split(r'(<nav id="contents".*?</nav>)', book, maxsplit=1, flags=re.S)
+    nav = re.sub(r'<a href="#([^"]+)"', lambda m: f'{m[0]} data-page="{numbers[m[1]]}"' if m[1] in numbers else m[0], nav)
+    return head + nav + rest
 
 def for_epub(book):
     "The one-file book as Pandoc wants it for an EPUB: headings outside of boxes, so that each chapter is a file, and no scripts"
