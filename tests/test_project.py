@@ -123,6 +123,15 @@ def test_figures_are_small(path):
     sizes = [len(v) for c in code_cells(path) for o in c.outputs for k,v in o.get('data', {}).items() if k.startswith('image/')]
     assert max(sizes, default=0) < 300_000
 
+@pytest.mark.parametrize('path', notebooks, **by_name)
+def test_figures_are_legible_on_a_phone(path):
+    "In 343 pixels, the column of a phone, a figure is at least .7 of its size: 10 points are 9 pixels, or more"
+    for c in code_cells(path):
+        for o in c.outputs:
+            if svg := o.get('data', {}).get('image/svg+xml'):
+                small = o.metadata.get('image/svg+xml', {}).get('narrow') or svg
+                assert 343/book.pages._svg_size(small)[0] >= .69, f'{c.id}: run `make execute ARGS={path.stem}`'
+
 longest = 88  # letters: what a page shows without scrolling, in a column of 50rem (tests/test_site.py measures that)
 
 def too_long(source):

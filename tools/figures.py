@@ -3,7 +3,8 @@
 It runs inside each notebook's kernel (tools/book.py). Notebooks that a reader runs themselves print figures as Jupyter does."""
 import pickle, re, time
 
-wide_enough, narrow_width = 5, 4.1  # inches: narrower figures need no second layout; on a phone, letters of 10 points are 11 pixels tall
+wide_enough = 4.6                                            # inches: a narrower figure needs no second layout
+narrow_sizes = [(4.1, 1), (4.1, 1.4), (4.8, 1), (4.8, 1.4)]  # (inches, of the height): the first in which no more texts overlap; on a phone, 10 points are 10 to 11 pixels
 most_bytes, most_points = 150_000, 1500
 
 def _svg(fig, print_figure, **kw):
@@ -29,7 +30,7 @@ def _overlaps(fig):
     "How many pairs of texts lie on each other, and how many stick out of the figure"
     fig.canvas.draw()
     from matplotlib.text import Text
-    boxes = [o.get_window_extent() for o in fig.findobj(Text) if o.get_visible() and o.get_text().strip()]
+    boxes = [o.get_window_extent() for o in fig.findobj(Text) if o.get_visible() and o.get_text().strip() and o.get_rotation() % 90 == 0]
     boxes = [b for b in boxes if b.width and b.height]
     w, h = fig.bbox.width, fig.bbox.height
     out = sum(b.x0 < -2 or b.x1 > w + 2 or b.y0 < -2 or b.y1 > h + 2 for b in boxes)
@@ -57,13 +58,13 @@ def _narrow(fig, print_figure, **kw):
     import matplotlib.pyplot as plt
     if fig.get_figwidth() <= wide_enough: return None
     before, best = _overlaps(fig), None
-    for width in (narrow_width, 4.8, 5.6):
+    for width,tall in narrow_sizes:
         try: copy = pickle.loads(pickle.dumps(fig))
         except Exception: return None  # a figure with a lambda in it
         try:
             rows, now = _stack(copy)
-            height = fig.get_figheight()
-            copy.set_size_inches(width, height*now/rows*min(1, 1.25*width/fig.get_figwidth()*now/rows)**.5 if now > rows else max(.8*height, min(height, width)))
+            height = fig.get_figheight()*now/rows if now > rows else min(fig.get_figheight(), max(.8*fig.get_figheight(), width))
+            copy.set_size_inches(width, height*tall)
             for a in copy.axes:
                 for t in (a.title, a.xaxis.label): t.set_wrap(True)
             if copy._suptitle: copy._suptitle.set_wrap(True)
