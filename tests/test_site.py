@@ -249,7 +249,7 @@ def test_page(visit, name):
         if width in (375, 1280): found[f'scrolls at {width}'] = page.evaluate(scrolls)
     assert not {k: v for k,v in found.items() if v}
 
-line_lengths = """() => [...document.querySelectorAll('main p, main li')].filter(o => !o.closest('.cl-w, table, .badge-line') && o.textContent.length > 200 && o.offsetWidth && !o.querySelector('math, p')).slice(0, 6).map(o => {
+line_lengths = """() => [...document.querySelectorAll('main p, main li')].filter(o => !o.closest('.cl-w, table, .badge-line') && o.textContent.length > 200 && o.offsetWidth && !o.querySelector('math, p')).slice(0, 15).map(o => {
     const r = document.createRange(), w = document.createTreeWalker(o, NodeFilter.SHOW_TEXT), lines = new Map()
     for (let t = w.nextNode(); t; t = w.nextNode()) for (let i = 0; i < t.length; i++) {
         r.setStart(t, i); r.setEnd(t, i + 1)
@@ -261,7 +261,7 @@ line_lengths = """() => [...document.querySelectorAll('main p, main li')].filter
 
 @pytest.mark.parametrize('width', [768, 1000, 1280, 1920])
 def test_column(visit, width):
-    "It shows 88 letters of code in a line, and at most 75 or so of text"
+    "It shows 88 letters of code in a line at a desk, and at most 75 of text at any width"
     page = visit('bias', viewport=dict(width=width, height=900))
     letters = page.evaluate("""() => [...document.querySelectorAll('main pre.sourceCode code')].filter(o => o.offsetWidth).map(o => {
         const probe = document.createElement('span'); probe.textContent = 'M'.repeat(100); probe.style.cssText = 'position: absolute; white-space: pre'; o.append(probe)
@@ -270,7 +270,7 @@ def test_column(visit, width):
     })""")
     assert letters and (min(letters) >= 88 or width < 1280)
     lines = sorted(page.evaluate(line_lengths))
-    assert lines and lines[len(lines)//2] <= 75 and lines[-1] <= 80
+    assert lines and lines[-1] <= 75
 
 @each_page
 def test_reads_without_javascript(visit, name):
