@@ -310,34 +310,43 @@ def _spread(y, gap):
     return y
 
 def plot_pareto(
-    df,       # from `compare`; a column `side` tells 'book' from 'peers'
+    df,       # from `compare`; a column `from` tells 'book' from 'peers'
     metric,   # 'RMSE' (less is better) or 'nDCG' (more is better)
     ax=None,  # matplotlib axes; default: new ones
     ylim=None # limits of the metric; default: those of the data
 ):
-    "Quality against seconds to fit and answer, every system a labeled point, and the frontier of each side"
+    "Quality against seconds to fit and answer, and the frontier of each side, with names"
     import matplotlib.pyplot as plt
-    if ax is None: ax = plt.subplots(figsize=(9,6))[1]
+    if ax is None: ax = plt.subplots(figsize=(9,5.5))[1]
     s = summarize(df).dropna(subset=[metric])
     s['seconds'] = s.fit_s+s.predict_s
     if 'from' not in s: s['from'] = 'book'
-    for side,color,marker,ls in [('book',palette[0],'o','-'), ('peers',palette[3],'s','--')]:
+    sign, fronts = 1 if metric=='RMSE' else -1, []
+    sides = [('book', 'this book', palette[0], 'o', '-'),
+             ('peers', 'other libraries', palette[3], 's', '--')]
+    for side,label,color,marker,line in sides:
         g = s[s['from']==side].sort_values('seconds')
         if len(g)==0: continue
-        ax.plot(g.seconds, g[metric], marker, color=color, label={'book': 'this book', 'peers': 'other libraries'}[side])
-        front = g[pareto(g.seconds, g[metric]*(1 if metric=='RMSE' else -1))]
-        ax.step(front.seconds, front[metric], where='post', color=color, ls=ls, lw=1)
-    ax.set(xscale='log', xlabel='seconds of one processor core, to fit and answer (log scale)', ylabel=f'{metric} ({"less" if metric=="RMSE" else "more"} is better)')
+        on = pareto(g.seconds, g[metric]*sign)
+        fronts.append((side, color, g[on]))
+        ax.step(g.seconds[on], g[metric][on], marker+line, where='post', color=color, lw=1,
+                label=label)
+        for (name,r),o in zip(g.iterrows(), on): # hollow: beaten
+            ax.plot(r.seconds, r[metric], marker, color=color, mfc=color if o else 'white',
+                    gid=f'point: {name}, {metric} {r[metric]:.4f}, {r.seconds:.2f} s')
+    ax.set(xscale='log', xlabel='seconds of one core, to fit and answer (log scale)',
+           ylabel=f'{metric} ({"less" if sign>0 else "more"} is better)')
     if ylim is not None: ax.set_ylim(*ylim)
     lo, hi = ax.get_ylim()
-    if metric=='RMSE': ax.invert_yaxis()
-    left, right = s.seconds.min(), s.seconds.max()
-    x_text = right*(right/left)**.06
-    y_text = _spread(s[metric].to_numpy(), (hi-lo)*.037)
-    y_text += min(0, hi-y_text.max()) + max(0, lo-y_text.min())  # labels stay beside the axes
-    for (name,r),y in zip(s.iterrows(), y_text):
-        color = palette[0] if r['from']=='book' else palette[3]
-        ax.annotate(name, (r.seconds, r[metric]), (x_text, y), fontsize=8, va='center', color=color, arrowprops=dict(arrowstyle='-', lw=.4, color=color, alpha=.6, relpos=(0,.5)), annotation_clip=False)
-    ax.set_xlim(left/1.5, right*1.5)
+    if sign>0: ax.invert_yaxis()
+    for side,color,g in fronts: # our names to the left of their points, theirs to the right
+        left = side=='book'
+        y = g[metric].to_numpy() + (hi-lo)*(-.03 if left else .03)*sign
+        for (name,r),y in zip(g.iterrows(), _spread(y, (hi-lo)*.045)):
+            ax.annotate(name, (r.seconds, y), (-5 if left else 5, 0), color=color,
+                        textcoords='offset points', ha='right' if left else 'left',
+                        va='center', fontsize=8,
+                        bbox=dict(fc='white', ec='none', pad=.3, alpha=.8))
+    ax.set_xlim(s.seconds.min()/12, s.seconds.max()*8) # room for the names
     ax.legend(loc='lower left')
     return ax
