@@ -269,7 +269,8 @@ def lesson_plot(
                  for ls, l in [('-', 'validation'), ('--', 'training')]],
         loc='upper right')
     first.set(ylabel='mean squared error')
-    fig.suptitle('Where a dashed line falls and the solid one rises, the model over-fits')
+    fig.suptitle(
+        'Where a dashed line falls and the solid one rises, the model over-fits')
     return first
 
 # %% ../nbs/91_cli.ipynb #d6379c35

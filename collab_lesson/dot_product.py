@@ -17,7 +17,7 @@ from scipy import sparse
 from fastai.collab import Embedding, Module
 from .ratings import as_ratings, check_sizes, encode
 
-# %% ../nbs/04_dot_product.ipynb #588d45fd
+# %% ../nbs/04_dot_product.ipynb #3e08e505
 #| code-fold: true
 def level_sums(
     resid, # (m,) residuals
@@ -41,7 +41,7 @@ def level_sums(
     levels = fit@fit - k*noise
     return m*resid.mean()**2, levels, d@d - levels
 
-# %% ../nbs/04_dot_product.ipynb #08e67faf
+# %% ../nbs/04_dot_product.ipynb #1ddb4f78
 def error_parts(
     preds, # name of a model → its predictions: (n,), or (seeds,n) of several trainings
     valid  # `Ratings`, n of them; row 0: a user or an item that training does not have
@@ -62,7 +62,7 @@ def error_parts(
         res[name] = parts | dict(mse=squares.mean())
     return pd.DataFrame.from_dict(res, orient='index')
 
-# %% ../nbs/04_dot_product.ipynb #c3e8abf8
+# %% ../nbs/04_dot_product.ipynb #13589702
 #| code-fold: true
 def book_results(
     name,            # of a file in nbs/results, such as 'errors.json'
@@ -82,7 +82,7 @@ def book_results(
         why = f'There is no {file.absolute()}, and {url} cannot be read: {e}'
         raise FileNotFoundError(why) from None
 
-# %% ../nbs/04_dot_product.ipynb #a76d028d
+# %% ../nbs/04_dot_product.ipynb #82082905
 #| code-fold: true
 def error_runs(
     folder='results', # where errors.json is, if the repository is there
@@ -94,7 +94,7 @@ def error_runs(
     free = parts.index.isin(['mean', 'levels']) # they draw nothing
     return parts[free | (once != replace)].rename(lambda o: o.removesuffix('-once'))
 
-# %% ../nbs/04_dot_product.ipynb #185ccc55
+# %% ../nbs/04_dot_product.ipynb #e15ed929
 #| code-fold: true
 def show_errors(
     parts,    # as from `error_parts` or `error_runs`
@@ -108,12 +108,13 @@ def show_errors(
     if ax is None: ax = plt.subplots(figsize=(7.5, 1.3+.36*len(parts)))[1]
     new, left = parts.index[-1] if new is None else new, np.zeros(len(parts))
     kinds = ['mean', 'levels', 'new items', 'seeds', 'taste and noise']
-    for kind,color,hatch in zip(kinds, palette, ['', '//', 'xx', '..', '']):
+    colors = *palette[:4], 'silver'
+    for kind,color,hatch in zip(kinds, colors, ['', '//', 'xx', '..', '']):
         width = parts[kind].clip(lower=0)
         for j,name in enumerate(parts.index):
             ax.barh(j, width[name], left=left[j], color=color, hatch=hatch,
                     edgecolor='white', lw=0, alpha=1 if name==new else .3,
-                    label=kind if name==new else None)
+                    label=f'{kind} {parts[kind][name]:.3f}' if name==new else None)
         left += width.to_numpy()
     for j,(name,mse) in enumerate(parts.mse.items()):
         ax.text(left[j]+.01, j, f'{mse:.3f}', va='center',
@@ -121,7 +122,7 @@ def show_errors(
     ax.set_yticks(range(len(parts)), parts.index)
     ax.set(xlabel='mean squared error', xlim=(0, left.max()*1.1))
     ax.invert_yaxis(); ax.grid(False)
-    ax.figure.legend(loc='outside lower center', ncols=3)
+    ax.figure.legend(title=new, loc='outside lower center', ncols=3)
     return ax
 
 # %% ../nbs/04_dot_product.ipynb #cell-24
