@@ -117,8 +117,7 @@ def show_errors(
                     label=f'{kind} {parts[kind][name]:.3f}' if name==new else None)
         left += width.to_numpy()
     for j,(name,mse) in enumerate(parts.mse.items()):
-        ax.text(left[j]+.01, j, f'{mse:.3f}', va='center',
-                weight='bold' if name==new else None)
+        ax.text(left[j]+.01, j, f'{mse:.3f}', va='center')
     ax.set_yticks(range(len(parts)), parts.index)
     ax.set(xlabel='mean squared error', xlim=(0, left.max()*1.1))
     ax.invert_yaxis(); ax.grid(False)
