@@ -452,10 +452,15 @@ def test_picture_and_page_agree():
     assert np.array_equal(stars, np.where(known, np.clip(np.rint(3.1 + 2.25*people@films.T), 1, 5), 0))
 
 def test_scoreboard(site):
-    for p,_,_ in book.pages.scores:
+    "Both draws of ratings for each model of Part II, one of them lit; chapter 5 trains the model of chapter 4"
+    for p in [*(p for p,_,_ in book.pages.scores), *book.pages.trains]:
         s = pages(site)[f'{p[3:-6]}.html']
-        assert s.count('<li class="here"') + s.count('<li class=here') == 1 and len(re.findall(r'<b>[.\d]{5}</b></li>', s)) == len(book.pages.scores), p
-        assert 'drawn as in the notes' in s, 'its numbers are not those that the chapter teaches on'
+        (strip,) = re.findall(r'(?s)<ol class="scores".*?</ol>', s)
+        assert strip.count('<li class="here"') + strip.count('<li class=here') == 1, p
+        both = re.findall(r'<b>([.\d]{5})</b> once</span>\s*<span>([.\d]{5}) notes’ draw', strip)
+        assert len(both) == len(book.pages.scores) and all(float(a) < float(b) for a,b in both), (p, both)
+        lit = re.search(r'(?s)<li class="?here.*?</li>', strip)[0]
+        assert ('href' in lit) == (p in book.pages.trains), 'the chapter itself is no link'
     assert 'class="scores"' not in pages(site)['ranking.html']
 
 def test_demonstration_on_the_first_page(visit):

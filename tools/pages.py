@@ -190,23 +190,27 @@ def _badge_line(s):
 
 # Part II, in order: the chapter, its model's name in results/lesson.json, and what the strip calls it
 scores = [('04_dot_product.ipynb', 'DotProduct', 'dot product'), ('06_sigmoid_range.ipynb', 'DotProductWithRange', '+ range'), ('07_bias.ipynb', 'DotProductBias', '+ bias'),
-          ('08_weight_decay.ipynb', 'DotProductBias-wd', '+ weight decay'), ('09_custom_embedding.ipynb', 'DotProductBiasCustom-wd', 'own embedding'),
-          ('05_training.ipynb', 'DotProductBiasCustom-wd-once', '+ every rating once')]
+          ('08_weight_decay.ipynb', 'DotProductBias-wd', '+ weight decay'), ('09_custom_embedding.ipynb', 'DotProductBiasCustom-wd', 'own embedding')]
+# A chapter that trains another one's model
+trains = {'05_training.ipynb': '04_dot_product.ipynb'}
 
 def _scoreboard(cfg, name):
-    "At the head of each chapter of Part II: the validation loss that each model ends with, mean of all seeds, this chapter's lit"
+    "At the head of each chapter of Part II: the validation loss that each model ends with, in both draws of ratings, mean of all seeds, this chapter's lit"
     path = Path(__file__).resolve().parent.parent/cfg['nbs_path']/'results/lesson.json'
-    if name not in {o for o,_,_ in scores} or not path.exists(): return ''
+    lit = trains.get(name, name)
+    if lit not in {o for o,_,_ in scores} or not path.exists(): return ''
     last = {}
     for o in sorted(json.loads(path.read_text(encoding='utf-8')), key=lambda o: o['epoch']): last.setdefault(o['model'], {})[o['seed']] = o['valid_loss']
-    if {m for _,m,_ in scores} - set(last): return ''
+    if {k for _,m,_ in scores for k in (m, f'{m}-once')} - set(last): return ''
     def page(o): return re.sub(r'^\d\d_|\.ipynb$', '', o) + '.html'
+    def mean(model): return f'{sum(last[model].values())/len(last[model]):.3f}'
     def one(o, model, text):
         text = f'<span>{text}</span>' if o == name else f'<a href="{page(o)}">{text}</a>'
-        return f'<li{" class=here aria-current=true" if o == name else ""}>{text} <b>{sum(last[model].values())/len(last[model]):.3f}</b></li>'
+        here = ' class=here aria-current=true' if o == lit else ''
+        return f'<li{here}>{text} <span><b>{mean(model + "-once")}</b> once</span> <span>{mean(model)} notes’ draw</span></li>'
     n = len(last[scores[0][1]])
-    return '\n\n' + _html(f'<ol class="scores" aria-label="Validation loss after training, mean of {n} seeds">{"".join(one(*o) for o in scores)}</ol>'
-        f'<p class="scores-note">Validation loss, mean of {n} seeds, with ratings drawn as in the notes; the last one shows every rating once per epoch, as the chapters do.</p>')
+    says = f'Validation loss after training, mean of {n} seeds. Once: every rating once an epoch, as the chapters train. Notes’ draw: with replacement, as the original notes train.'
+    return '\n\n' + _html(f'<ol class="scores" aria-label="{says}" title="{says}">{"".join(one(*o) for o in scores)}</ol>')
 
 def _is_imports(c):
     lines = [o for o in c.source.splitlines() if o.strip() and not o.startswith('#')]
