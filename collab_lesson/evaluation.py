@@ -226,7 +226,7 @@ def break_ties(
 )->torch.Tensor: # (n,m) places from the bottom, 0 for the lowest of a row: the order of `scores`, without ties
     "Order equal scores of a row at random"
     mixed = torch.rand(scores.shape, generator=torch.Generator().manual_seed(seed)).argsort(1)
-    order = mixed.gather(1, scores.cpu().gather(1, mixed).argsort(1, stable=True))
+    order = mixed.gather(1, scores.cpu().gather(1, mixed).sort(dim=1, stable=True).indices)
     places = torch.arange(scores.shape[1], dtype=torch.float64).expand_as(order)
     res = torch.empty_like(places).scatter_(1, order, places)
     return res.masked_fill(scores.cpu()==-torch.inf, -torch.inf)
