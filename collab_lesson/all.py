@@ -25,7 +25,7 @@ from .collab_learner import *
 from .deep_learning import *
 from .cold_start import *
 from .ranking import *
-from .neighbors import *
+from .evaluation import *
 from .als import *
 from .bayesian import *
 from .speed import *
