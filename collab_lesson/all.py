@@ -26,6 +26,7 @@ from .deep_learning import *
 from .cold_start import *
 from .ranking import *
 from .evaluation import *
+from .neighbors import *
 from .als import *
 from .bayesian import *
 from .speed import *
