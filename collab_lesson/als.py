@@ -86,8 +86,8 @@ def solve_rows(
     own=None # (n,1+k) the last solution, for compiled loops
 )->tuple:    # (n,1+k) solution, and the sum of squared errors plus this side's penalty at it
     "Solve every row's ridge regression exactly; raises ValueError where one has no unique solution"
-    if isinstance(grouped, Stretches): return grouped.solve(other, reg, own)
-    if isinstance(values, _Implicit): return values.solve(grouped, other, reg, chunk)
+    if hasattr(grouped, 'solve'): return grouped.solve(other, reg, own) # `Stretches`, see below
+    if not torch.is_tensor(values): return values.solve(grouped, other, reg, chunk)
     y = values - other[grouped.partners,0]
     res, explained = [], 0.
     for rows,A,h in grouped.equations(ones_first(other), y, chunk):
@@ -103,7 +103,7 @@ def solve_rows(
         explained += (x*h).sum(dtype=torch.double)
     return torch.cat(res), (y*y).sum(dtype=torch.double) - explained
 
-# %% ../nbs/17_als.ipynb #2799757a
+# %% ../nbs/17_als.ipynb #154ff2ae
 @lru_cache(None)
 def compiled(
     f # function of numbers and NumPy arrays
@@ -123,7 +123,7 @@ def has_numba()->bool:
     "Is Numba installed?"
     return find_spec('numba') is not None
 
-# %% ../nbs/17_als.ipynb #fbb97ac6
+# %% ../nbs/17_als.ipynb #fc3c950e
 def counting_sort(
     rows, partners, values, # (n,) row numbers of both sides, and a number for each
     n_rows                  # of the side to sort by
@@ -139,7 +139,7 @@ def counting_sort(
         at[rows[n]] = a+1
     return starts, p, v
 
-# %% ../nbs/17_als.ipynb #069bb731
+# %% ../nbs/17_als.ipynb #85bbf03a
 def add_partners(
     A, h,                 # (d,w) matrix and (w,) right-hand side to add to; w is d, rounded up to 8
     partners, values, lo, hi, # the ratings of one row stand at lo to hi
@@ -178,7 +178,7 @@ def add_partners(
                            + x4*d4[c] + x5*d5[c] + x6*d6[c] + x7*d7[c])
     return squares
 
-# %% ../nbs/17_als.ipynb #3ac43e2d
+# %% ../nbs/17_als.ipynb #de6b7cd5
 def cholesky_solve(
     A, # (d,w) positive definite, its lower triangle; its factor replaces it
     h, # (w,) right-hand side
@@ -203,7 +203,7 @@ def cholesky_solve(
         for m in range(a): x[m] -= x[a]*A[a,m]
     return True
 
-# %% ../nbs/17_als.ipynb #06e8718e
+# %% ../nbs/17_als.ipynb #b4b7e9dc
 def conjugate_gradients(
     D, weight, target, n, # n partners: (n,w) vectors, (n,) weights and targets
     base, ridge,          # (d,d) matrix and (d,) diagonal to add
@@ -246,7 +246,7 @@ def conjugate_gradients(
     for c in range(d): s += x[c]*(h[c]+r[c])
     return s
 
-# %% ../nbs/17_als.ipynb #b8b8be41
+# %% ../nbs/17_als.ipynb #2fd6d074
 def als_rows(
     starts, partners, values, # from `counting_sort`
     other,       # (n_partners,d) table of the other side, held still
@@ -291,7 +291,7 @@ def als_rows(
         for c in range(d): X[row,c] = x[c]
     return objective, -1
 
-# %% ../nbs/17_als.ipynb #ab4e599d
+# %% ../nbs/17_als.ipynb #437fb093
 class Stretches:
     "Ratings sorted by one side, as arrays for compiled loops; `solve_rows` takes it in place of `Grouped`"
     def __init__(self,
@@ -473,7 +473,7 @@ class ALS(FactorModel):
         train, u, i, y, mean, sd, limits, held_out = self._take(train, valid, device, short=fast)
         if self.implicit: mean, sd, limits, held_out = 0., 1., None, None
         sizes = train.n_users, train.n_items
-        if self.reg==0 and not self.implicit: self._check_counts(train, *map(np.bincount, (train.users, train.items), (0,0), sizes))
+        if self.reg==0 and not self.implicit: self._check_counts(train, *(np.bincount(o, minlength=n) for o,n in zip((train.users, train.items), sizes)))
         if self.implicit: y = 1 + self.alpha*torch.from_numpy(train.values).to(device)
         factors = self._ridges(train, device)
         if fast:
