@@ -1762,7 +1762,7 @@ def synthetic_ratings(
     n_users=200, n_items=300, # people and films; some may end up with no rating, as in life
     n_ratings=6000,           # at most n_users*n_items, since nobody rates a film twice
     seed=42, n_factors=5      # as for `synthetic_factors`
-)->pd.DataFrame:              # user, movie, rating (1 to 5), timestamp, title
+)->pd.DataFrame:              # user, movie, rating (1 to 5), timestamp, title; above a million rows int32 and a categorical title
     "MovieLens-like ratings with long-tailed popularity and known latent factors; raises ValueError for impossible sizes"
     check_sizes(n_users=n_users, n_items=n_items, n_ratings=n_ratings, n_factors=n_factors)
     if n_ratings>n_users*n_items: raise ValueError(f'n_ratings={n_ratings} is more than the {n_users}×{n_items} pairs there are.')
@@ -1777,13 +1777,24 @@ def synthetic_ratings(
     else:          # too many cells to look at each: draw pairs, drop repeats, until there are enough
         cu,ci = (np.cumsum(np.exp(w-w.max())) for w in (wu, wi))
         pairs = np.empty(0, dtype=np.int64)
-        while len(pairs)<n_ratings:
-            u,i = (np.minimum(np.searchsorted(c, rng.random(n_ratings)*c[-1]), len(c)-1) for c in (cu, ci))
+        while (missing := n_ratings-len(pairs))>0:
+            size = max(missing + missing//4, 10_000)
+            u,i = (np.minimum(np.searchsorted(c, rng.random(size)*c[-1]), len(c)-1) for c in (cu, ci))
             pairs = np.unique(np.concatenate([pairs, u*n_items + i]))
-        pairs = rng.choice(pairs, n_ratings, replace=False)
+        pairs = np.delete(pairs, rng.choice(len(pairs), len(pairs)-n_ratings, replace=False))
     rng.shuffle(pairs)
     u,i = pairs//n_items, pairs%n_items
-    stars = 3.5 + bu[u] + bi[i] + (pu[u]*qi[i]).sum(1) + rng.normal(0, .7, n_ratings)
-    return pd.DataFrame(dict(user=u+1, movie=i+1, rating=np.clip(np.rint(stars), 1, 5).astype(int),
-        timestamp=np.sort(rng.integers(874_724_710, 893_286_638, n_ratings)),
-        title=np.array([f'Film {o+1} ({1930+o%69})' for o in range(n_items)], dtype=object)[i]))
+    del pairs
+    noise, stars = rng.normal(0, .7, n_ratings), np.empty(n_ratings, np.int8)
+    for at in (slice(o, o+2**18) for o in range(0, n_ratings, 2**18)): # pieces, for the sake of memory
+        a,b = u[at], i[at]
+        exact = 3.5 + bu[a] + bi[b] + (pu[a]*qi[b]).sum(1) + noise[at]
+        stars[at] = np.clip(np.rint(exact), 1, 5)
+    del noise
+    titles = np.array([f'Film {o+1} ({1930+o%69})' for o in range(n_items)], dtype=object)
+    if n_ratings<=10**6: title, small = titles[i], int
+    else: title, small = pd.Categorical.from_codes(i.astype(np.int32), titles), np.int32 # a fifth of the memory
+    u += 1
+    i += 1
+    return pd.DataFrame(dict(user=u.astype(small, copy=False), movie=i.astype(small, copy=False), rating=stars.astype(small),
+        timestamp=np.sort(rng.integers(874_724_710, 893_286_638, n_ratings)), title=title))

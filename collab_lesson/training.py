@@ -282,11 +282,17 @@ def fit(
     valid=None,              # `Ratings` to validate on, from the same `split`
     bs=None,                 # ratings per batch of `Ratings`; default: `batch_size` of their number
     device='auto',           # where to train on `Ratings`
-    **kwargs                 # for a model that fits itself
+    solver=None,             # 'sgd': one rating at a time, compiled (chapter 21, which has its settings); default: AdamW
+    **kwargs                 # for a model that fits itself, or for a solver
 )->Run:
     "Train with AdamW and one cycle, as `Learner.fit_one_cycle` does, or as the model does itself; raises FloatingPointError when the loss stops being a number, ValueError for ratings that the model cannot reach"
     if not isinstance(model, torch.nn.Module): raise TypeError(f'A model is needed, not a {type(model).__name__}.')
-    if hasattr(model, 'fit'): return _fit_itself(model, train, valid, dict(n_epoch=n_epoch, lr=lr, wd=wd, bs=bs, loss_func=loss_func), bar=bar, device=device, **kwargs)
+    if hasattr(model, 'fit'): return _fit_itself(model, train, valid, dict(n_epoch=n_epoch, lr=lr, wd=wd, bs=bs, loss_func=loss_func, solver=solver), bar=bar, device=device, **kwargs)
+    if solver is not None: # by name, since its chapter comes later
+        if solver!='sgd': raise ValueError(f"solver={solver!r} must be 'sgd' or None.")
+        if bs is not None or loss_func is not None: raise ValueError("solver='sgd' takes no bs and no loss_func: one rating at a time, squared error.")
+        from pkgutil import resolve_name
+        return resolve_name('collab_lesson.speed:fit_sgd')(model, train, n_epoch, lr, wd, valid=valid, bar=bar, **kwargs)
     if kwargs: raise TypeError(f'fit has no argument {", ".join(kwargs)} for a {type(model).__name__}.')
     recipe = dict(n_epoch=5, lr=5e-3, wd=.01, bs=None) | getattr(model, 'recipe', {})
     n_epoch, lr, wd, bs = (recipe[k] if v is None else v for k,v in dict(n_epoch=n_epoch, lr=lr, wd=wd, bs=bs).items())
