@@ -49,9 +49,13 @@ class Grouped:
     def equations(self,
         table,         # (n_partners,d) one vector per partner
         target,        # (n_ratings,) what to explain, in sorted order
-        chunk=100_000, # rows per piece: bounds the memory by chunk*d*d numbers, next to n_partners*d*d for the table
+        # rows per piece: bounds the memory by chunk*d*d numbers, next to n_partners*d*d
+        # for the table
+        chunk=100_000,
         weight=None    # (n_ratings,) of each outer product, in sorted order; default: 1
-    ): # yields (slice of rows, their matrices (rows,d,d), their right-hand sides (rows,d))
+        # yields (slice of rows, their matrices (rows,d,d), their right-hand sides
+        # (rows,d))
+    ):
         "Normal equations of every row's least-squares problem, piece by piece"
         d = table.shape[1]
         outer = (table[:,:,None] * table[:,None,:]).flatten(1)
@@ -59,9 +63,11 @@ class Grouped:
             hi = min(lo+chunk, self.n)
             a,b = self.starts[lo], self.starts[hi]
             idx, starts = self.partners[a:b], self.starts[lo:hi] - a
-            gram = F.embedding_bag(idx, outer, starts, mode='sum',
-                                   per_sample_weights=None if weight is None else weight[a:b])
-            rhs = F.embedding_bag(idx, table, starts, mode='sum', per_sample_weights=target[a:b])
+            gram = F.embedding_bag(
+                idx, outer, starts, mode='sum',
+                per_sample_weights=None if weight is None else weight[a:b])
+            rhs = F.embedding_bag(idx, table, starts, mode='sum',
+                                  per_sample_weights=target[a:b])
             yield slice(lo,hi), gram.view(-1,d,d), rhs
 
 # %% ../nbs/17_als.ipynb #cell-20
@@ -84,9 +90,12 @@ def solve_rows(
     reg,     # (1+k,) ridge: its first entry is for the bias
     chunk=100_000, # rows solved together
     own=None # (n,1+k) the last solution, for compiled loops
-)->tuple:    # (n,1+k) solution, and the sum of squared errors plus this side's penalty at it
-    "Solve every row's ridge regression exactly; raises ValueError where one has no unique solution"
-    if hasattr(grouped, 'solve'): return grouped.solve(other, reg, own) # `Stretches`, see below
+    # (n,1+k) solution, and the sum of squared errors plus this side's penalty at it
+)->tuple:
+    """Solve every row's ridge regression exactly; raises ValueError where one has no
+    unique solution"""
+    if hasattr(grouped, 'solve'):
+        return grouped.solve(other, reg, own) # `Stretches`, see below
     if not torch.is_tensor(values): return values.solve(grouped, other, reg, chunk)
     y = values - other[grouped.partners,0]
     res, explained = [], 0.
@@ -116,7 +125,8 @@ def compiled(
     helpers = {o: compiled(g) for o in f.__code__.co_names # functions that it calls
                if isinstance(g := f.__globals__.get(o), FunctionType)}
     if helpers: f = FunctionType(f.__code__, f.__globals__ | helpers, f.__name__)
-    in_file = Path(f.__code__.co_filename).exists() # what a notebook defines is not cached
+    # what a notebook defines is not cached
+    in_file = Path(f.__code__.co_filename).exists()
     return njit(f, fastmath=True, nogil=True, error_model='numpy', cache=in_file)
 
 def has_numba()->bool:
@@ -127,7 +137,8 @@ def has_numba()->bool:
 def counting_sort(
     rows, partners, values, # (n,) row numbers of both sides, and a number for each
     n_rows                  # of the side to sort by
-):                          # starts (n_rows+1,) of each row's stretch; partners and values in that order
+    # starts (n_rows+1,) of each row's stretch; partners and values in that order
+):
     "Sort by row in two passes"
     starts = np.zeros(n_rows+1, np.int64)
     for r in rows: starts[r+1] += 1
@@ -141,10 +152,12 @@ def counting_sort(
 
 # %% ../nbs/17_als.ipynb #85bbf03a
 def add_partners(
-    A, h,                 # (d,w) matrix and (w,) right-hand side to add to; w is d, rounded up to 8
+    # (d,w) matrix and (w,) right-hand side to add to; w is d, rounded up to 8
+    A, h,
     partners, values, lo, hi, # the ratings of one row stand at lo to hi
     other,                # (n_partners,d) table of the other side
-    front,                # 1: explain values minus the bias in column 0; 0: values are weights
+    # 1: explain values minus the bias in column 0; 0: values are weights
+    front,
     D                     # (8,w) working memory, zero from column d on
 ):                        # sum of squared targets
     "Add weight·d·dᵀ and weight·target·d of each partner's vector d"
@@ -255,14 +268,19 @@ def als_rows(
     reg, factor, # (d,) ridge, and (n_rows,) what each row multiplies it by
     X,           # (n_rows,d) the last solution; the new one replaces it
     steps        # of conjugate gradients; 0: exact
-):               # sum of squared errors plus this side's penalty; a row without a unique solution, or -1
+    # sum of squared errors plus this side's penalty; a row without a unique solution,
+    # or -1
+):
     "Solve every row's ridge regression"
     d, zero = other.shape[1], front*0
     w = (d+7)//8*8
-    A, D8, ridge = np.zeros((d,w), np.float32), np.zeros((8,w), np.float32), np.zeros(d, np.float32)
+    A, D8, ridge = np.zeros((d, w), np.float32), np.zeros(
+        (8, w), np.float32), np.zeros(d, np.float32)
     h, x, r, v, Av = np.zeros((5,w), np.float32)
-    most = min(2**18//w, np.diff(starts).max()) if steps else 0 # vectors that stay in the cache, a megabyte
-    D, weight, target = np.zeros((most,w), np.float32), np.ones(most, np.float32), np.zeros(most, np.float32)
+    # vectors that stay in the cache, a megabyte
+    most = min(2**18//w, np.diff(starts).max()) if steps else 0
+    D, weight, target = np.zeros(
+        (most, w), np.float32), np.ones(most, np.float32), np.zeros(most, np.float32)
     objective = 0.
     for row in range(len(X)):
         lo, hi = starts[row], starts[row+1]
@@ -278,7 +296,8 @@ def als_rows(
                 else:
                     weight[m] = target[m] = value
                     objective += value
-            objective -= conjugate_gradients(D, weight, target, hi-lo, base, ridge, x, steps, h, r, v, Av)
+            objective -= conjugate_gradients(D, weight, target, hi-lo, base, ridge, x,
+                                             steps, h, r, v, Av)
         else:
             for a in range(d):
                 for c in range(d): A[a,c] = base[a,c]
@@ -293,7 +312,8 @@ def als_rows(
 
 # %% ../nbs/17_als.ipynb #437fb093
 class Stretches:
-    "Ratings sorted by one side, as arrays for compiled loops; `solve_rows` takes it in place of `Grouped`"
+    """Ratings sorted by one side, as arrays for compiled loops; `solve_rows` takes it
+    in place of `Grouped`"""
     def __init__(self,
         rows, partners, values, # (n_ratings,) int32 rows of both sides, float32 numbers
         n,          # rows of the side to sort by
@@ -302,24 +322,30 @@ class Stretches:
         absent=0.,  # weight of the pairs without a rating, whose target is 0
         steps=0     # of conjugate gradients; 0: exact
     ):
-        self.starts, self.partners, self.values = compiled(counting_sort)(rows, partners, values, n)
+        self.starts, self.partners, self.values = compiled(counting_sort)(rows,
+                                                                          partners,
+                                                                          values, n)
         self.factor = np.ones(n, np.float32) if factor is None else factor
-        self.n, self.front, self.absent, self.steps = n, np.float32(front), absent, steps
+        self.n, self.front, self.absent, self.steps = n, np.float32(
+            front), absent, steps
 
     def solve(self,
         other, reg, # (n_partners,1+k), (1+k,) tensors, as for `solve_rows`
         own         # (n,1+k) tensor: the last solution, where conjugate gradients start
-    )->tuple:       # the new one, and the sum of squared errors plus this side's penalty
+        # the new one, and the sum of squared errors plus this side's penalty
+    )->tuple:
         "Every row's solution; raises ValueError where one has no unique solution"
-        other, reg, X = other.contiguous().numpy(), reg.numpy(), own.clone().contiguous().numpy()
+        other, reg, X = other.contiguous().numpy(), reg.numpy(), own.clone().contiguous(
+        ).numpy()
         base = (other.T@other*self.absent).astype(np.float32)
-        J, bad = compiled(als_rows)(self.starts, self.partners, self.values, other, self.front,
-                                    base, reg, self.factor, X, self.steps)
+        J, bad = compiled(als_rows)(self.starts, self.partners, self.values, other,
+                                    self.front, base, reg, self.factor, X, self.steps)
         if bad>=0: raise _no_solution(bad, np.diff(self.starts)[bad], len(reg))
         return torch.from_numpy(X), torch.tensor(J, dtype=torch.double)
 
 class _Implicit: # what `Stretches` does with front=0, without Numba
-    def __init__(self, weight, absent, factor): self.weight, self.absent, self.factor = weight, absent, factor
+    def __init__(self, weight, absent, factor):
+        self.weight, self.absent, self.factor = weight, absent, factor
 
     def solve(self, grouped, other, reg, chunk):
         res, explained = [], 0.
@@ -386,11 +412,13 @@ class FactorModel(Fitted):
         bias = self.mean + self.user_bias[users][:,None] + b
         return self._clip(bias.addmm_(self.user_factors[users], q.T))
 
-    def _take(self, train, valid, device, short=False): # what `fit` was given, checked, as tensors
+    # what `fit` was given, checked, as tensors
+    def _take(self, train, valid, device, short=False):
         if not isinstance(train, Ratings):
-            raise TypeError(f'{type(self).__name__}.fit takes `Ratings` (rows of users and '
-                            f'items, ratings, times), not a {type(train).__name__}; '
-                            'make them with Ratings(df, …).')
+            raise TypeError(
+                f'{type(self).__name__}.fit takes `Ratings` (rows of users and '
+                f'items, ratings, times), not a {type(train).__name__}; '
+                'make them with Ratings(df, …).')
         if valid is not None: train.check_same(valid)
         if train.unknown: train = train[(train.users>0)&(train.items>0)]
         if not len(train):
@@ -432,65 +460,98 @@ def sweep_bar(
 
 # %% ../nbs/17_als.ipynb #cell-38
 class ALS(FactorModel):
-    "Matrix factorization by alternating least squares: of ratings, with biases (Koren, Bell & Volinsky, 2009), or of what there is and what there is not (Hu, Koren & Volinsky, 2008)"
+    """Matrix factorization by alternating least squares: of ratings, with biases
+    (Koren, Bell & Volinsky, 2009), or of what there is and what there is not (Hu,
+    Koren & Volinsky, 2008)"""
     def __init__(self,
         n_factors=20,   # numbers per vector
-        reg=None,       # ridge on factors. Default 10.66, for ratings in standard deviations: 12 for stars; implicit .01
+        # ridge on factors. Default 10.66, for ratings in standard deviations: 12 for
+        # stars; implicit .01
+        reg=None,
         reg_bias=3.,    # ridge on biases, the same in any unit
         n_epochs=10,    # sweeps; each solves for all users, then for all items
-        y_range='auto', # predictions are clipped to it; 'auto': the scale of the ratings; None
+        # predictions are clipped to it; 'auto': the scale of the ratings; None
+        y_range='auto',
         init_sd=.1,     # of the items' first factors, in the same unit
         seed=42,        # for those
-        chunk=100_000,  # rows solved together without Numba: memory is chunk*(1+n_factors)² numbers
-        cg=None,        # steps of conjugate gradients, with Numba; 0: exact. Default: exact up to 32 factors, then 3
-        implicit=False, # explain which pairs there are (target 1) and are not (0), not the ratings?
+        # rows solved together without Numba: memory is chunk*(1+n_factors)² numbers
+        chunk=100_000,
+        # steps of conjugate gradients, with Numba; 0: exact. Default: exact up to 32
+        # factors, then 3
+        cg=None,
+        # explain which pairs there are (target 1) and are not (0), not the ratings?
+        implicit=False,
         absent=.05,     # implicit: weight of a pair that is absent
         alpha=0.,       # implicit: weight of a pair that is there is 1+alpha*rating
-        power=1.        # implicit: the ridge grows with this power of the weight of a row's pairs
+        # implicit: the ridge grows with this power of the weight of a row's pairs
+        power=1.
     ):
         check_sizes(n_factors=n_factors, n_epochs=n_epochs, chunk=chunk)
         if reg is None: reg = .01 if implicit else 10.66
-        check_numbers(reg=reg, reg_bias=reg_bias, init_sd=init_sd, absent=absent, alpha=alpha, power=power)
+        check_numbers(reg=reg, reg_bias=reg_bias, init_sd=init_sd, absent=absent,
+                      alpha=alpha, power=power)
         check_numbers(seed=seed, whole=True)
         if cg is not None: check_numbers(cg=cg, whole=True)
-        if init_sd==0: raise ValueError('init_sd=0 must be above 0: from 0, nothing moves.')
+        if init_sd==0:
+            raise ValueError('init_sd=0 must be above 0: from 0, nothing moves.')
         self.implicit, self.stars = bool(implicit), not implicit
         self._set_range(None if implicit else y_range)
-        self.n_factors, self.n_epochs, self.seed = int(n_factors), int(n_epochs), int(seed)
-        self.reg, self.reg_bias, self.init_sd = float(reg), float(reg_bias), float(init_sd)
+        self.n_factors, self.n_epochs, self.seed = int(n_factors), int(n_epochs), int(
+            seed)
+        self.reg, self.reg_bias, self.init_sd = float(reg), float(reg_bias), float(
+            init_sd)
         self.chunk, self.cg = int(chunk), cg
         self.absent, self.alpha, self.power = float(absent), float(alpha), float(power)
 
     def fit(self,
         train,       # `Ratings`
-        valid=None,  # `Ratings` from the same `split`, to measure on after every sweep (not implicit)
+        # `Ratings` from the same `split`, to measure on after every sweep (not
+        # implicit)
+        valid=None,
         bar=None,    # show a progress bar? default: in a notebook or at a terminal
         device='auto' # as for `pick_device`
-    )->Run: # epoch (a sweep), objective, valid_loss (mean squared error), seconds; `losses`: the objective after every half-sweep
-        "Sweep. Raises TypeError unless given `Ratings`, ValueError for ratings beyond `y_range` or where reg=0 leaves more unknowns than ratings. Ctrl-C keeps the last finished sweep"
+        # epoch (a sweep), objective, valid_loss (mean squared error), seconds;
+        # `losses`: the objective after every half-sweep
+    )->Run:
+        """Sweep. Raises TypeError unless given `Ratings`, ValueError for ratings beyond
+        `y_range` or where reg=0 leaves more unknowns than ratings. Ctrl-C keeps the
+        last finished sweep"""
         device = pick_device(device)
         fast = has_numba() and device.type=='cpu'
-        train, u, i, y, mean, sd, limits, held_out = self._take(train, valid, device, short=fast)
+        train, u, i, y, mean, sd, limits, held_out = self._take(
+            train, valid, device, short=fast)
         if self.implicit: mean, sd, limits, held_out = 0., 1., None, None
         sizes = train.n_users, train.n_items
-        if self.reg==0 and not self.implicit: self._check_counts(train, *(np.bincount(o, minlength=n) for o,n in zip((train.users, train.items), sizes)))
+        if self.reg==0 and not self.implicit:
+            self._check_counts(
+                train,
+                *(np.bincount(o, minlength=n)
+                  for o, n in zip((train.users, train.items), sizes)))
         if self.implicit: y = 1 + self.alpha*torch.from_numpy(train.values).to(device)
         factors = self._ridges(train, device)
         if fast:
             steps = self.cg if self.cg is not None else 0 if self.n_factors<=32 else 3
-            more = [dict(front=not self.implicit, factor=o.numpy(), absent=self.absent*self.implicit, steps=steps) for o in factors]
+            more = [
+                dict(front=not self.implicit, factor=o.numpy(),
+                     absent=self.absent*self.implicit, steps=steps) for o in factors
+            ]
             u, i, y = u.numpy(), i.numpy(), y.numpy()
-            sides = Stretches(u, i, y, sizes[0], **more[0]), Stretches(i, u, y, sizes[1], **more[1])
+            sides = Stretches(u, i, y, sizes[0],
+                              **more[0]), Stretches(i, u, y, sizes[1], **more[1])
             of = None, None
         else:
             sides = Grouped(u, i, sizes[0]), Grouped(i, u, sizes[1])
             of = [y[o.order] for o in sides]
-            if self.implicit: of = [_Implicit(o, self.absent, f) for o,f in zip(of, factors)]
+            if self.implicit:
+                of = [_Implicit(o, self.absent, f) for o,f in zip(of, factors)]
         with few_threads(len(y)):
-            (U, M), rows, losses, interrupted = self._sweeps(sides, of, factors, device, mean, sd, limits, held_out, bar)
-        self._done(train, limits, user_factors=U[:,1:]*sd**.5, movie_factors=M[:,1:]*sd**.5,
-                   user_bias=U[:,0]*sd, movie_bias=M[:,0]*sd,
-                   mean=torch.tensor(mean, dtype=torch.float32, device=device))
+            (U, M), rows, losses, interrupted = self._sweeps(sides, of, factors, device,
+                                                             mean, sd, limits, held_out,
+                                                             bar)
+        self._done(train, limits, user_factors=U[:, 1:]*sd**.5,
+                   movie_factors=M[:, 1:]*sd**.5, user_bias=U[:, 0]*sd,
+                   movie_bias=M[:, 0]*sd, mean=torch.tensor(mean, dtype=torch.float32,
+                                                            device=device))
         return Run(self, pd.DataFrame(rows), np.array(losses), interrupted)
 
     def _check_counts(self, train, *counts):
@@ -498,14 +559,18 @@ class ALS(FactorModel):
             few = (count>0) & (count<=self.n_factors)
             if few.any():
                 row = few.argmax()
-                raise ValueError(f'{names.column} {names[int(row)]!r} has {count[row]} ratings for {self.n_factors+1} '
-                                 'unknowns; reg=0 leaves them undetermined. Set reg above 0.')
+                raise ValueError(
+                    f'{names.column} {names[int(row)]!r} has {count[row]} ratings for '
+                    f'{self.n_factors+1} '
+                    'unknowns; reg=0 leaves them undetermined. Set reg above 0.')
 
     def _ridges(self, train, device): # what each row multiplies the ridge by
         res = []
-        for rows,n,others in [(train.users, train.n_users, train.n_items), (train.items, train.n_items, train.n_users)]:
+        for rows, n, others in [(train.users, train.n_users, train.n_items),
+                                (train.items, train.n_items, train.n_users)]:
             f = np.ones(n)
-            if self.implicit: f = (np.bincount(rows, minlength=n) + self.absent*others)**self.power
+            if self.implicit:
+                f = (np.bincount(rows, minlength=n) + self.absent*others)**self.power
             res.append(torch.from_numpy(f.astype(np.float32)).to(device))
         return res
 

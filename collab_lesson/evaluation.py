@@ -21,10 +21,14 @@ from .training import fit
 # %% ../nbs/15_evaluation.ipynb #94765504
 def sittings(
     ratings,  # `Ratings` with times
-    gap=1800  # seconds without a rating that end a sitting; half an hour, as web analytics does
-)->np.ndarray: # (n,) number of the sitting of each rating, from 0; no two users share one
-    "Number the sittings in which users gave their ratings; raises ValueError without times"
-    if ratings.times is None: raise ValueError("sittings need times: Ratings(…, time='name of the column').")
+    # seconds without a rating that end a sitting; half an hour, as web analytics does
+    gap=1800
+    # (n,) number of the sitting of each rating, from 0; no two users share one
+)->np.ndarray:
+    """Number the sittings in which users gave their ratings; raises ValueError without
+    times"""
+    if ratings.times is None:
+        raise ValueError("sittings need times: Ratings(…, time='name of the column').")
     order = np.lexsort((ratings.times, ratings.users))
     users, times = ratings.users[order], ratings.times[order]
     starts = (np.diff(users)!=0) | (np.diff(times)>gap)
@@ -37,9 +41,11 @@ def split_facts(
     test,    # `Ratings` held out by `split`
     gap=1800 # as for `sittings`
 )->pd.Series: # counts, and shares of the hidden ratings
-    "What a split has hidden, and what training can know about it; raises ValueError for ratings that no `split` has made"
+    """What a split has hidden, and what training can know about it; raises ValueError
+    for ratings that no `split` has made"""
     train = test.train
-    if train is None: raise ValueError('These ratings are not the second part of a `split`.')
+    if train is None:
+        raise ValueError('These ratings are not the second part of a `split`.')
     known = test.users>0
     res = dict(hidden=len(test), users=len(np.unique(test.users[known])))
     res['by new users'] = 1-known.mean()
@@ -48,7 +54,8 @@ def split_facts(
     newest = np.full(train.n_users, np.iinfo(np.int64).min)
     np.maximum.at(newest, train.users, train.times)
     res['training has a newer one by anybody'] = (test.times<train.times.max()).mean()
-    res['training has a newer one by the user'] = (known & (test.times<newest[test.users])).mean()
+    res['training has a newer one by the user'] = (
+        known & (test.times < newest[test.users])).mean()
     join = lambda a,b: np.concatenate([a, b])
     both = train._like(slice(None), **{o: join(getattr(train, o), getattr(test, o))
                                        for o in ('users', 'items', 'values', 'times')})
@@ -62,20 +69,27 @@ def per_user(
     model,     # any model of this book, fitted
     test,      # `Ratings` held out by `split`
     k=10,      # length of the lists
-    train=None # `Ratings` whose items are left out of the lists; default: the other part of the split
-)->pd.DataFrame: # a row for each user known in training: rated; squared_error (a total), where the model predicts stars; precision, recall, nDCG
-    "What `evaluate` measures, user by user; raises ValueError for data that do not fit the model"
+    # `Ratings` whose items are left out of the lists; default: the other part of the
+    # split
+    train=None
+    # a row for each user known in training: rated; squared_error (a total), where the
+    # model predicts stars; precision, recall, nDCG
+)->pd.DataFrame:
+    """What `evaluate` measures, user by user; raises ValueError for data that do not
+    fit the model"""
     train = test.train if train is None else train
     check_fits(model, test)
     check_sizes(k=k)
-    if k>test.n_items-1: raise ValueError(f'k={k} is more than the {test.n_items-1} items there are.')
+    if k>test.n_items-1:
+        raise ValueError(f'k={k} is more than the {test.n_items-1} items there are.')
     n = np.bincount(test.users, minlength=test.n_users)
     users = np.flatnonzero(n[1:])+1
     res = pd.DataFrame(dict(rated=n[users]), index=test.user_names.index.take(users-1))
     if getattr(model, 'stars', True):
         x = torch.from_numpy(np.stack([test.users, test.items], 1)).long()
         error = (score_pairs(model, x).numpy().astype(float)-test.values)**2
-        res['squared_error'] = np.bincount(test.users, error, minlength=test.n_users)[users]
+        res['squared_error'] = np.bincount(test.users, error,
+                                           minlength=test.n_users)[users]
     found, R = [], _n_relevant(test).double()
     gain = 1/torch.arange(2., k+2, dtype=torch.float64).log2()
     for u,top,score in top_items(model, test, torch.from_numpy(users), k, train):
@@ -89,33 +103,43 @@ def per_user(
 
 # %% ../nbs/15_evaluation.ipynb #71004658
 def bootstrap_users(
-    values,      # (n_users,) Series, or a DataFrame with a column for each thing to measure; no NaN
-    counts=None, # (n_users,) if `values` are totals: how many ratings each is a total of. The mean is then one over ratings
-    n=2000,      # draws; the ends of the interval move by about a fiftieth of its length from seed to seed
+    # (n_users,) Series, or a DataFrame with a column for each thing to measure; no NaN
+    values,
+    # (n_users,) if `values` are totals: how many ratings each is a total of. The mean
+    # is then one over ratings
+    counts=None,
+    # draws; the ends of the interval move by about a fiftieth of its length from seed
+    # to seed
+    n=2000,
     seed=42,     # the same users are drawn for all columns
     level=.95    # of the interval
 )->pd.DataFrame: # mean, low, high; a row for each column of `values`
-    "Means over users and their percentile intervals (Efron, 1979); raises ValueError for fewer than two users or NaN"
+    """Means over users and their percentile intervals (Efron, 1979); raises ValueError
+    for fewer than two users or NaN"""
     check_sizes(n=n)
     v = pd.DataFrame(values)
     x, size = v.to_numpy(float), len(v)
     c = np.ones(size) if counts is None else np.asarray(counts, float)
     if size<2: raise ValueError(f'{size} users: an interval takes two at least.')
     if c.shape!=(size,): raise ValueError(f'{len(c)} counts for {size} users.')
-    if not np.isfinite(x).all(): raise ValueError('values must be finite numbers; leave out users without any.')
+    if not np.isfinite(x).all():
+        raise ValueError('values must be finite numbers; leave out users without any.')
     if not 0<level<1: raise ValueError(f'level={level!r} must lie between 0 and 1.')
     rng, draws = np.random.default_rng(seed), np.empty((n, x.shape[1]))
     for i in range(n): # one draw at a time: memory for one
         times = np.bincount(rng.integers(size, size=size), minlength=size)
         draws[i] = times@x/(times@c)
     low,high = np.quantile(draws, [(1-level)/2, (1+level)/2], axis=0)
-    return pd.DataFrame(dict(mean=x.sum(0)/c.sum(), low=low, high=high), index=v.columns)
+    return pd.DataFrame(dict(mean=x.sum(0)/c.sum(), low=low, high=high),
+                        index=v.columns)
 
 # %% ../nbs/15_evaluation.ipynb #a0908624
 @dataclass
 class Tuned:
-    "What `tune` returns: a row per trial with its settings, score and seconds, in the order of the draws"
-    trials: pd.DataFrame     # the settings; score (mean of the inner splits), seconds, error (or None)
+    """What `tune` returns: a row per trial with its settings, score and seconds, in the
+    order of the draws"""
+    # the settings; score (mean of the inner splits), seconds, error (or None)
+    trials: pd.DataFrame
     settings: list           # the settings again, as dicts
     measure: str             # what the score is
     interrupted: bool = False # stopped by Ctrl-C before the last trial?
@@ -127,13 +151,17 @@ class Tuned:
         return self.settings[int(s.argmin() if self.measure in _lower else s.argmax())]
     @property
     def score(self)->float:
-        "Score of the best trial on the inner split: better than that of new ratings will be, since it was chosen"
-        return float(self.trials.score.min() if self.measure in _lower else self.trials.score.max())
+        """Score of the best trial on the inner split: better than that of new ratings
+        will be, since it was chosen"""
+        return float(self.trials.score.min() if self.measure in
+                     _lower else self.trials.score.max())
 
     def __str__(self):
-        table = self.trials.sort_values('score', ascending=self.measure in _lower).head(5)
+        table = self.trials.sort_values('score', ascending=self.measure
+                                        in _lower).head(5)
         table = table.drop(columns='error') if table.error.isna().all() else table
-        return f'{len(self.trials)} trials, the best {self.measure} first:\n{table.round(4).to_string()}'
+        return (f'{len(self.trials)} trials, the best {self.measure} first:\n'
+                f'{table.round(4).to_string()}')
     __repr__ = __str__
 
 _lower = 'RMSE', 'MAE', 'gini' # the lower, the better
@@ -141,10 +169,12 @@ _lower = 'RMSE', 'MAE', 'gini' # the lower, the better
 # %% ../nbs/15_evaluation.ipynb #5176351c
 def _inner(train, by, share, seed):
     "One inner split; a function `by` makes its own"
-    return by(train, seed) if callable(by) else train.split(by=by, share=share, seed=seed)
+    return by(train, seed) if callable(by) else train.split(by=by, share=share,
+                                                            seed=seed)
 
 def _trial(make, settings, parts, measure, k, seed):
-    "Scores on all inner splits, and the name of the measure; None if Ctrl-C has stopped a training"
+    """Scores on all inner splits, and the name of the measure; None if Ctrl-C has
+    stopped a training"""
     scores = []
     for a,b in parts:
         set_seed(seed)
@@ -160,45 +190,75 @@ def _score(model, test, measure, k):
     "One of `evaluate`'s numbers; stars of users and items that training knows"
     if measure in ('RMSE', 'MAE'): test = test[(test.users>0)&(test.items>0)]
     res = evaluate(model, test, k)
-    if measure not in res: raise KeyError(f'measure={measure!r} is not among {", ".join(map(str, res.index))}.')
+    if measure not in res:
+        raise KeyError(
+            f'measure={measure!r} is not among {", ".join(map(str, res.index))}.')
     return res[measure]
 
 # %% ../nbs/15_evaluation.ipynb #0d783be7
 def tune(
-    make,          # a class that `fit` can train, made with the settings; or a function of (training `Ratings`, **settings) that returns a fitted model or its `Run`
-    space,         # name → list of values, or a distribution of scipy.stats such as `loguniform(1, 100)`
+    # a class that `fit` can train, made with the settings; or a function of (training
+    # `Ratings`, **settings) that returns a fitted model or its `Run`
+    make,
+    # name → list of values, or a distribution of scipy.stats such as `loguniform(1,
+    # 100)`
+    space,
     train,         # `Ratings` to tune on; a test part has no place here
     n=20,          # settings to draw; no more than there are, where all are lists
-    seed=42,       # of the draws, of the inner split and, the same for all trials, of training
-    by='random',   # kind of the inner split, as for `Ratings.split`; or a function of (train, seed) that returns two `Ratings`
+    # of the draws, of the inner split and, the same for all trials, of training
+    seed=42,
+    # kind of the inner split, as for `Ratings.split`; or a function of (train, seed)
+    # that returns two `Ratings`
+    by='random',
     share=.2,      # as for `Ratings.split`
     splits=1,      # inner splits per trial, with seeds `seed`, `seed`+1, …
-    measure=None,  # one of `evaluate`'s numbers; default: RMSE for models of stars, nDCG for others
+    # one of `evaluate`'s numbers; default: RMSE for models of stars, nDCG for others
+    measure=None,
     k=10           # length of the lists
 )->Tuned:
-    "Random search (Bergstra & Bengio, 2012) on inner splits; raises ValueError for an empty space, several splits of a kind that has one, or where no trial can be trained; KeyError for an unknown measure"
+    """Random search (Bergstra & Bengio, 2012) on inner splits; raises ValueError for an
+    empty space, several splits of a kind that has one, or where no trial can be
+    trained; KeyError for an unknown measure"""
     check_sizes(n=n, splits=splits)
-    if not isinstance(train, Ratings): raise TypeError(f'`Ratings` are needed to tune on, not a {type(train).__name__}.')
-    if not space: raise ValueError('space is empty; name at least one setting and its values.')
+    if not isinstance(train, Ratings):
+        raise TypeError(
+            f'`Ratings` are needed to tune on, not a {type(train).__name__}.')
+    if not space:
+        raise ValueError('space is empty; name at least one setting and its values.')
     if splits>1 and by in ('user', 'last', 'time'):
-        raise ValueError(f'splits={splits}: by={by!r} does not depend on a seed, there is one such split.')
-    if all(isinstance(o, (list, tuple)) for o in space.values()): n = min(n, len(ParameterGrid(space)))
+        raise ValueError(
+            f'splits={splits}: by={by!r} does not depend on a seed, there is one such '
+            'split.'
+        )
+    if all(isinstance(o, (list, tuple)) for o in space.values()):
+        n = min(n, len(ParameterGrid(space)))
     plain = lambda o: o.item() if isinstance(o, np.generic) else o
-    drawn = [{k: plain(v) for k,v in o.items()} for o in ParameterSampler(space, n, random_state=seed)]
+    drawn = [{k: plain(v)
+              for k, v in o.items()}
+             for o in ParameterSampler(space, n, random_state=seed)]
     parts = [_inner(train, by, share, seed+o) for o in range(splits)]
     rows, done, name, interrupted = [], [], measure, False
     for settings in drawn:
         start, score, error = time.perf_counter(), np.nan, None
         try: got = _trial(make, settings, parts, measure, k, seed)
         except KeyboardInterrupt: got = None
-        except (ValueError, FloatingPointError) as e: got, error = (np.nan, name), str(e)
+        except (ValueError, FloatingPointError) as e:
+            got, error = (np.nan, name), str(e)
         if got is None: interrupted = True; break
         score, name = got
-        rows.append({**settings, 'score': score, 'seconds': time.perf_counter()-start, 'error': error})
+        rows.append({
+            **settings, 'score': score, 'seconds': time.perf_counter()-start,
+            'error': error
+        })
         done.append(settings)
     trials = pd.DataFrame(rows, columns=[*space, 'score', 'seconds', 'error'])
-    if interrupted: print(f'Interrupted: the {len(trials)} trials that were done are kept.')
-    elif trials.score.isna().all(): raise ValueError(f'None of {len(trials)} trials could be trained; the first said: {trials.error[0]}')
+    if interrupted:
+        print(f'Interrupted: the {len(trials)} trials that were done are kept.')
+    elif trials.score.isna().all():
+        raise ValueError(
+            f'None of {len(trials)} trials could be trained; the first said: '
+            f'{trials.error[0]}'
+        )
     return Tuned(trials, done, name, interrupted)
 
 # %% ../nbs/15_evaluation.ipynb #91b0d96a
@@ -208,9 +268,12 @@ def sealed_split(
     ratings,  # `Ratings`, with times for all kinds but 'random'
     by        # 'random', 'user', 'last' or 'time', as for `Ratings.split`
 )->tuple:     # `Ratings` to train on, and those held out
-    "The split that is opened only when settings are frozen; 'user' and 'last' hide ratings of half of the users, 'time' cuts at a drawn share between .1 and .3. Raises what `Ratings.split` raises"
+    """The split that is opened only when settings are frozen; 'user' and 'last' hide
+    ratings of half of the users, 'time' cuts at a drawn share between .1 and .3.
+    Raises what `Ratings.split` raises"""
     kinds = 'random', 'user', 'last', 'time'
-    if by not in kinds: raise ValueError(f'by={by!r} must be one of {", ".join(kinds)}.')
+    if by not in kinds:
+        raise ValueError(f'by={by!r} must be one of {", ".join(kinds)}.')
     rng = np.random.default_rng([sealed_seed, kinds.index(by)])
     if by=='random': return ratings.split(seed=sealed_seed)
     if by=='time': return ratings.split(by='time', share=rng.uniform(.1, .3))
@@ -223,10 +286,14 @@ def sealed_split(
 def break_ties(
     scores, # (n,m) tensor of scores; -inf stays
     seed=42 # of the order among equals
-)->torch.Tensor: # (n,m) places from the bottom, 0 for the lowest of a row: the order of `scores`, without ties
+    # (n,m) places from the bottom, 0 for the lowest of a row: the order of `scores`,
+    # without ties
+)->torch.Tensor:
     "Order equal scores of a row at random"
-    mixed = torch.rand(scores.shape, generator=torch.Generator().manual_seed(seed)).argsort(1)
-    order = mixed.gather(1, scores.cpu().gather(1, mixed).sort(dim=1, stable=True).indices)
+    mixed = torch.rand(scores.shape,
+                       generator=torch.Generator().manual_seed(seed)).argsort(1)
+    order = mixed.gather(1,
+                         scores.cpu().gather(1, mixed).sort(dim=1, stable=True).indices)
     places = torch.arange(scores.shape[1], dtype=torch.float64).expand_as(order)
     res = torch.empty_like(places).scatter_(1, order, places)
     return res.masked_fill(scores.cpu()==-torch.inf, -torch.inf)

@@ -22,13 +22,14 @@ def damped_biases(
     reg_item=5.,     # and of each item; both chosen on a part of the training ratings
     n_rounds=3       # items, then users, that many times
 )->tuple:            # mean, (n_users,) and (n_items,) biases
-    "The levels of users and items: damped means of what the other side leaves (Koren, 2010)"
+    """The levels of users and items: damped means of what the other side leaves (Koren,
+    2010)"""
     users, items = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr)), X.indices
     d = X.data.astype(float)
     mean = d.mean()
     d, bu, bi = d-mean, np.zeros(X.shape[0]), np.zeros(X.shape[1])
-    level = lambda rows, left, n, reg: (np.bincount(rows, left, n)
-                                        /np.maximum(np.bincount(rows, minlength=n)+reg, 1e-9))
+    level = lambda rows, left, n, reg: (np.bincount(rows, left, n)/np.maximum(
+        np.bincount(rows, minlength=n)+reg, 1e-9))
     for _ in range(n_rounds):
         bi = level(items, d-bu[users], len(bi), reg_item)
         bu = level(users, d-bi[items], len(bu), reg_user)
@@ -68,7 +69,8 @@ def correlations(
     D,              # (n_rows,n) scipy CSR, centered
     k=500,          # neighbors to keep for each column
     shrinkage=100., # β
-    block=1000      # columns at a time: bounds the memory by a few times block*n numbers
+    # columns at a time: bounds the memory by a few times block*n numbers
+    block=1000
 )->sparse.csr_array: # (n,n): row i holds the columns most like column i
     "Shrunk Pearson correlations of columns (Koren, 2010), the positive ones"
     parts = []
@@ -79,7 +81,8 @@ def correlations(
 
 # %% ../nbs/16_neighbors.ipynb #f389e137
 class StarKNN(Fitted):
-    "Levels plus the deviations of the nearest neighbors (Koren, 2010), items or users; predicts ratings"
+    """Levels plus the deviations of the nearest neighbors (Koren, 2010), items or
+    users; predicts ratings"""
     stars = True
     def __init__(self,
         side='item',    # whose neighbors: 'item' or 'user'
@@ -170,7 +173,8 @@ class StarKNN(Fitted):
         self._set(user_bias=torch.from_numpy(bu).float(), **_sparse('own', own))
 
     def similar_rows(self, row): # (n_items,) likeness of one item to all
-        if self.side=='user': raise TypeError("StarKNN(side='user') compares users only.")
+        if self.side=='user':
+            raise TypeError("StarKNN(side='user') compares users only.")
         return torch.from_numpy(self._tables()[1][:, [row]].toarray()[:, 0])
 
     def parts(self, u, i): # (n,) rows of items, what each adds to the level
@@ -189,15 +193,18 @@ def explain(
     user,    # by name
     item,    # by name
     n=5      # how many reasons
-)->pd.DataFrame: # item, part (what it adds to the score), rating; the largest parts first
-    "Which of the user's own ratings make the score; raises TypeError for a model that cannot say"
+    # item, part (what it adds to the score), rating; the largest parts first
+)->pd.DataFrame:
+    """Which of the user's own ratings make the score; raises TypeError for a model that
+    cannot say"""
     check_sizes(n=n)
     check_fits(model, data)
     r = as_ratings(data)
     u, i = r.user_names.rows(user).item(), r.item_names.rows(item).item()
     if not hasattr(model, 'parts') and not (isinstance(model, EASE) and not model.both):
-        raise TypeError(f'{type(model).__name__} cannot take a score apart; use StarKNN or '
-                        'ListKNN of items, SLIM or EASE(both=False).')
+        raise TypeError(
+            f'{type(model).__name__} cannot take a score apart; use StarKNN or '
+            'ListKNN of items, SLIM or EASE(both=False).')
     if hasattr(model, 'parts'): rows, part = model.parts(u, i)
     else:
         own = _csr(model, 'own', model.sizes)[[u]]
@@ -207,7 +214,8 @@ def explain(
     res = pd.DataFrame(dict(item=r.item_names.index.take(rows-1), part=part,
                             rating=stars.reindex(rows).to_numpy()))
     res = res[res.part!=0]
-    return res.loc[res.part.abs().sort_values(ascending=False).index].head(n).reset_index(drop=True)
+    return res.loc[res.part.abs().sort_values(
+        ascending=False).index].head(n).reset_index(drop=True)
 
 # %% ../nbs/16_neighbors.ipynb #23072385
 def cosines(
@@ -228,7 +236,8 @@ def cosines(
 
 # %% ../nbs/16_neighbors.ipynb #537cc75a
 class ListKNN(Fitted):
-    "Scores add up likeness to what the user has ('item'), or the users like this one who have the item ('user')"
+    """Scores add up likeness to what the user has ('item'), or the users like this one
+    who have the item ('user')"""
     def __init__(self,
         side='item', # whose neighbors
         k=100,       # neighbors of each item, or user
@@ -239,8 +248,10 @@ class ListKNN(Fitted):
         if side not in ('item', 'user'):
             raise ValueError(f"side={side!r} must be 'item' or 'user'.")
         check_sizes(k=k)
-        if not 0<=alpha<=1: raise ValueError(f'alpha={alpha!r} must lie between 0 and 1.')
-        if not 0<power<float('inf'): raise ValueError(f'power={power!r} must be above 0.')
+        if not 0<=alpha<=1:
+            raise ValueError(f'alpha={alpha!r} must lie between 0 and 1.')
+        if not 0<power<float('inf'):
+            raise ValueError(f'power={power!r} must be above 0.')
         self.side, self.k, self.alpha, self.power, self.idf = side, k, alpha, power, idf
 
     def fit(self,
@@ -253,7 +264,8 @@ class ListKNN(Fitted):
             W = X if self.side=='item' else X.T.tocsr()
             if self.idf:
                 n = np.maximum(np.diff(W.indptr), 1)
-                W = sparse.diags_array(np.sqrt(np.log(W.shape[1]/n)).astype(np.float32))@W
+                W = sparse.diags_array(
+                    np.sqrt(np.log(W.shape[1]/n)).astype(np.float32))@W
             near = cosines(W.tocsr(), self.k, self.alpha, self.power)
             return _sparse('own', X)|_sparse('near', near)|dict(
                 n_items=torch.tensor(train.n_items))
@@ -280,7 +292,8 @@ class ListKNN(Fitted):
         self._set(**_sparse('own', _same_items(self, data).csr(1.)))
 
     def similar_rows(self, row): # (n_items,) likeness of one item to all
-        if self.side=='user': raise TypeError("ListKNN(side='user') compares users only.")
+        if self.side=='user':
+            raise TypeError("ListKNN(side='user') compares users only.")
         return torch.from_numpy(self._tables()[1][[row]].toarray()[0])
 
     def parts(self, u, i): # (n,) rows of items, what each adds to the score
@@ -296,7 +309,8 @@ def slim_weights(
     l1,      # penalty on the sum of the weights; more: fewer neighbors
     l2,      # penalty on the squares
     n_iter=10, # rounds
-    rho=None # how fast the two steps are pulled together; it changes the road, not the goal
+    # how fast the two steps are pulled together; it changes the road, not the goal
+    rho=None
 )->torch.Tensor: # (n,n), not negative, zero diagonal
     "SLIM by alternating directions (Steck, Dimakopoulou, Riabov & Jebara, 2020)"
     rho = G.diagonal().mean()*3 if rho is None else rho
@@ -311,9 +325,11 @@ def slim_weights(
 
 # %% ../nbs/16_neighbors.ipynb #a8e9f912
 class SLIM(Fitted):
-    "Sparse item-to-item weights, not negative, that best predict each user's items from the others (Ning & Karypis, 2011)"
+    """Sparse item-to-item weights, not negative, that best predict each user's items
+    from the others (Ning & Karypis, 2011)"""
     def __init__(self,
-        l1=3., l2=200., # as for `slim_weights`; chosen on a part of the training ratings
+        # as for `slim_weights`; chosen on a part of the training ratings
+        l1=3., l2=200.,
         n_iter=10,      # rounds of `slim_weights`
         max_rows=20_000 # larger matrices than max_rows×max_rows are refused
     ):
@@ -332,7 +348,8 @@ class SLIM(Fitted):
             n = train.n_items
             if n>self.max_rows:
                 raise ValueError(
-                    f'SLIM needs matrices of {n:,}×{n:,} numbers, {6*4*n*n/2**30:.1f} GB in '
+                    f'SLIM needs matrices of {n:,}×{n:,} numbers, {6*4*n*n/2**30:.1f} '
+                    'GB in '
                     f'all; max_rows={self.max_rows:,} forbids it. Take fewer items, '
                     f'another model, or SLIM(max_rows={n}).')
             X = train.csr(1.)
@@ -346,4 +363,5 @@ class SLIM(Fitted):
     block, know, parts = ListKNN.block, ListKNN.know, ListKNN.parts
     side = 'item'
 
-    def similar_rows(self, row): return torch.from_numpy(self._tables()[1][:, [row]].toarray()[:, 0])
+    def similar_rows(self, row):
+        return torch.from_numpy(self._tables()[1][:, [row]].toarray()[:, 0])

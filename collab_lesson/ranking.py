@@ -15,7 +15,8 @@ from fastai.collab import Embedding, EmbeddingDotBias, Module
 from scipy import sparse
 from .bias import DotProductBias
 from .custom_embedding import DotProductBiasCustom
-from .dot_product import DotProduct, check_fits, check_pairs, mark_fitted, score_pairs, table_sizes
+from .dot_product import (DotProduct, check_fits, check_pairs,
+                                       score_pairs, table_sizes)
 from .ratings import Ratings, as_ratings, check_sizes, synthetic_factors
 from .sigmoid_range import DotProductWithRange, in_range
 from .training import Run
@@ -27,11 +28,17 @@ def stratified_split(
     by='user', # column to group by
     seed=42    # of NumPy's older generator
 )->tuple:      # (training rows, test rows): two integer arrays
-    "Split each group's rows at random, row for row as `python_stratified_split` of the recommenders-team does"
+    """Split each group's rows at random, row for row as `python_stratified_split` of
+    the recommenders-team does"""
     if not 0<ratio<1: raise ValueError(f'ratio={ratio!r} must lie between 0 and 1.')
-    if by not in ratings: raise ValueError(f'There is no column {by!r}; choose one of {", ".join(map(str, ratings.columns))}.')
+    if by not in ratings:
+        raise ValueError(
+            f'There is no column {by!r}; choose one of '
+            f'{", ".join(map(str, ratings.columns))}.'
+        )
     groups = ratings[by].to_numpy()
-    order = np.lexsort((np.random.RandomState(seed).rand(len(ratings)), groups)) # by group, at random within
+    # by group, at random within
+    order = np.lexsort((np.random.RandomState(seed).rand(len(ratings)), groups))
     g = pd.Series(groups[order]).groupby(groups[order])
     train = (g.cumcount() < (ratio*g.transform('size')).round()).to_numpy()
     return order[train], order[~train]
@@ -40,9 +47,11 @@ def stratified_split(
 def gini(
     x # numbers that are not negative, such as how often each film was shown
 )->float:
-    "Gini coefficient: 0 where all are equal, (n-1)/n where one has everything (Gini, 1912)"
+    """Gini coefficient: 0 where all are equal, (n-1)/n where one has everything (Gini,
+    1912)"""
     x = torch.as_tensor(x).flatten().double().sort().values
-    if len(x)==0 or x[0]<0 or x.sum()==0: raise ValueError('gini needs numbers that are not negative, and one above 0.')
+    if len(x)==0 or x[0]<0 or x.sum()==0:
+        raise ValueError('gini needs numbers that are not negative, and one above 0.')
     n = len(x)
     return ((2*torch.arange(1, n+1) - n - 1)*x).sum().item()/(n*x.sum().item())
 
@@ -71,62 +80,94 @@ class _Tally:
         n_items # how many could have been shown
     )->pd.Series:
         res = dict(zip(('precision', 'recall', 'MAP', 'nDCG'), self.sums/self.n))
-        return pd.Series(res | dict(coverage=(self.exposure>0).sum().item()/n_items,
-                                    gini=gini(self.exposure[-n_items:]) if self.exposure.any() else np.nan))
+        return pd.Series(res | dict(
+            coverage=(self.exposure > 0).sum().item()/n_items,
+            gini=gini(self.exposure[-n_items:]) if self.exposure.any() else np.nan))
 
 # %% ../nbs/14_ranking.ipynb #59a7dca3
 def _matrix(name, o, shape):
-    "`o` as a bool tensor of `shape`; a `Ratings` is written out, which is meant for small ones"
+    """`o` as a bool tensor of `shape`; a `Ratings` is written out, which is meant for
+    small ones"""
     if isinstance(o, Ratings): o = torch.from_numpy(o.csr().astype(bool).toarray())
     o = torch.as_tensor(o)
-    if o.shape!=shape: raise ValueError(f'{name} has shape {tuple(o.shape)}; that of the scores, {tuple(shape)}, is needed: matrices of one shape.')
-    if o.dtype!=torch.bool: raise ValueError(f'{name} is {o.dtype}; it must be bool, such as `matrix>0`.')
+    if o.shape!=shape:
+        raise ValueError(
+            f'{name} has shape {tuple(o.shape)}; that of the scores, {tuple(shape)}, '
+            'is needed: matrices of one shape.'
+        )
+    if o.dtype!=torch.bool:
+        raise ValueError(f'{name} is {o.dtype}; it must be bool, such as `matrix>0`.')
     return o
 
 # %% ../nbs/14_ranking.ipynb #cell-17
 def ranking_metrics(
-    lists,       # DataFrame with columns user and item, the best first, as `recommend` gives; or a block of scores (n_users,n_items), -inf for what must not be recommended
-    relevant,    # what the lists should find: `Ratings`; or, for a block of scores, a bool matrix of its shape
+    # DataFrame with columns user and item, the best first, as `recommend` gives; or a
+    # block of scores (n_users,n_items), -inf for what must not be recommended
+    lists,
+    # what the lists should find: `Ratings`; or, for a block of scores, a bool matrix of
+    # its shape
+    relevant,
     k=10,        # length of the lists
-    exclude=None # for a block of scores: what to leave out, such as items seen in training, as `relevant`
-)->pd.Series:    # precision, recall, MAP, nDCG at k: means over the users who have something relevant; coverage, gini of their lists
-    "How good are lists of k items? Raises ValueError for shapes or types that do not fit, NaN, or a k that does not fit"
+    # for a block of scores: what to leave out, such as items seen in training, as
+    # `relevant`
+    exclude=None
+    # precision, recall, MAP, nDCG at k: means over the users who have something
+    # relevant; coverage, gini of their lists
+)->pd.Series:
+    """How good are lists of k items? Raises ValueError for shapes or types that do not
+    fit, NaN, or a k that does not fit"""
     check_sizes(k=k)
     if isinstance(lists, pd.DataFrame): return _metrics_of_lists(lists, relevant, k)
     scores = torch.as_tensor(lists).detach().cpu()
     if not scores.is_floating_point(): scores = scores.double() # counts
-    if scores.ndim!=2: raise ValueError(f'scores {tuple(scores.shape)} must be a matrix of users and items.')
-    n_items = scores.shape[1] - isinstance(relevant, Ratings)   # column 0 is nobody's item
+    if scores.ndim!=2:
+        raise ValueError(
+            f'scores {tuple(scores.shape)} must be a matrix of users and items.')
+    # column 0 is nobody's item
+    n_items = scores.shape[1] - isinstance(relevant, Ratings)
     R = _n_relevant(relevant) if isinstance(relevant, Ratings) else None
     relevant = _matrix('relevant', relevant, scores.shape)
     if k>n_items: raise ValueError(f'k={k} is more than the {n_items} items there are.')
-    if scores.isnan().any(): raise ValueError('scores contain NaN; use -inf for an item that must not be recommended.')
-    if exclude is not None: scores = scores.masked_fill(_matrix('exclude', exclude, scores.shape), -torch.inf)
+    if scores.isnan().any():
+        raise ValueError(
+            'scores contain NaN; use -inf for an item that must not be recommended.')
+    if exclude is not None:
+        scores = scores.masked_fill(_matrix('exclude', exclude, scores.shape),
+                                    -torch.inf)
     if R is None: R = relevant.sum(1)
     else: scores = scores.index_fill(1, torch.tensor([0]), -torch.inf)
     users = R>0
-    if not users.any(): raise ValueError('No user has a relevant item; there is nothing to measure.')
+    if not users.any():
+        raise ValueError('No user has a relevant item; there is nothing to measure.')
     score, top = scores[users].topk(k, dim=1)
     tally, shown = _Tally(k, scores.shape[1]), score>-torch.inf
     tally.add(relevant[users].gather(1, top) & shown, top, shown, R[users])
     return tally.result(n_items)
 
 def _n_relevant(r):
-    "(n_users,) how many different items each user has in `Ratings`, those that training has not seen included; 0 for user 0"
-    n = torch.from_numpy(np.diff(r.csr().indptr).astype(np.int64) + np.bincount(r.users[r.items==0], minlength=r.n_users))
+    """(n_users,) how many different items each user has in `Ratings`, those that
+    training has not seen included; 0 for user 0"""
+    n = torch.from_numpy(
+        np.diff(r.csr().indptr).astype(np.int64)+
+        np.bincount(r.users[r.items == 0], minlength=r.n_users))
     n[0] = 0
     return n
 
 def _metrics_of_lists(lists, relevant, k):
-    if not isinstance(relevant, Ratings): raise ValueError('What lists should find is given as `Ratings`.')
-    u, i = relevant.user_names.find(lists['user']), relevant.item_names.find(lists['item'])
+    if not isinstance(relevant, Ratings):
+        raise ValueError('What lists should find is given as `Ratings`.')
+    u, i = relevant.user_names.find(lists['user']), relevant.item_names.find(
+        lists['item'])
     place = pd.Series(u).groupby(u).cumcount().to_numpy()
-    u, i, place = (torch.from_numpy(o[(u>0)&(place<k)].astype(np.int64)) for o in (u, i, place))
+    u, i, place = (torch.from_numpy(o[(u > 0) & (place < k)].astype(np.int64))
+                   for o in (u, i, place))
     top = torch.zeros(relevant.n_users, k, dtype=torch.long)
     top[u,place] = i
     R = _n_relevant(relevant)
     users = (R>0) & torch.zeros(len(R), dtype=torch.bool).index_fill(0, u, True)
-    if not users.any(): raise ValueError('No user with a list has a relevant item; there is nothing to measure.')
+    if not users.any():
+        raise ValueError(
+            'No user with a list has a relevant item; there is nothing to measure.')
     tally, top = _Tally(k, relevant.n_items), top[users]
     tally.add(_hits(relevant, users.nonzero()[:,0], top), top, top>0, R[users])
     return tally.result(relevant.n_items-1)
@@ -134,20 +175,27 @@ def _metrics_of_lists(lists, relevant, k):
 def _hits(relevant, users, top):
     "(n,k) is the item at each place among what its user has in `Ratings`?"
     m = relevant.csr()
-    key = np.repeat(np.arange(m.shape[0], dtype=np.int64), np.diff(m.indptr))*m.shape[1] + m.indices # sorted
+    # sorted
+    key = np.repeat(np.arange(m.shape[0], dtype=np.int64), np.diff(
+        m.indptr))*m.shape[1]+m.indices
     want = users.numpy()[:,None]*m.shape[1] + top.numpy()
     at = np.searchsorted(key, want).clip(max=len(key)-1)
-    return torch.from_numpy(key[at]==want) & (top>0) if len(key) else torch.zeros_like(top, dtype=torch.bool)
+    return torch.from_numpy(key[at] == want) & (top > 0) if len(
+        key) else torch.zeros_like(top, dtype=torch.bool)
 
 # %% ../nbs/14_ranking.ipynb #90ee2b60
-_dots = DotProduct, DotProductWithRange, DotProductBias, DotProductBiasCustom, EmbeddingDotBias
+_dots = (DotProduct, DotProductWithRange, DotProductBias, DotProductBiasCustom,
+         EmbeddingDotBias)
 
 def _dot_block(model, users, items):
-    table = lambda *names: next((getattr(o, 'weight', o) for o in (getattr(model, n, None) for n in names) if o is not None), None)
+    table = lambda *names: next((getattr(o, 'weight', o)
+                                 for o in (getattr(model, n, None) for n in names)
+                                 if o is not None), None)
     U, M = table('user_factors', 'u_weight'), table('movie_factors', 'i_weight')
     bu, bi = table('user_bias', 'u_bias'), table('movie_bias', 'i_bias')
     res = U[users] @ (M if items is None else M[items]).T
-    if bu is not None: res += bu.view(-1, 1)[users] + (bi if items is None else bi[items]).view(1, -1)
+    if bu is not None:
+        res += bu.view(-1, 1)[users] + (bi if items is None else bi[items]).view(1, -1)
     return in_range(res, getattr(model, 'y_range', None))
 
 @torch.no_grad()
@@ -156,16 +204,22 @@ def score_block(
     users,     # (n,) row numbers of users
     items=None # (m,) row numbers of items; default: all
 )->torch.Tensor: # (n,m), on the CPU
-    "The model's answer for every combination; the model stays on its device and in its mode"
+    """The model's answer for every combination; the model stays on its device and in
+    its mode"""
     if hasattr(model, '_check_fitted'): model._check_fitted()
-    was_training, device = model.training, next(iter(model.state_dict().values())).device
-    users, items = torch.as_tensor(users, device=device), None if items is None else torch.as_tensor(items, device=device)
+    was_training, device = model.training, next(iter(
+        model.state_dict().values())).device
+    users, items = torch.as_tensor(
+        users, device=device), None if items is None else torch.as_tensor(
+            items, device=device)
     model.eval()
     try:
         if hasattr(model, 'block'): return model.block(users, items).cpu()
         if type(model) in _dots: return _dot_block(model, users, items).cpu()
         if items is None: items = torch.arange(table_sizes(model)[1], device=device)
-        return score_pairs(model, torch.cartesian_prod(users, items)).view(len(users), len(items))
+        return score_pairs(model,
+                           torch.cartesian_prod(users,
+                                                items)).view(len(users), len(items))
     finally: model.train(was_training)
 
 # %% ../nbs/14_ranking.ipynb #2b470128
@@ -174,10 +228,14 @@ def top_items(
     data,       # `Ratings` that it was trained on
     users,      # (n,) row numbers
     k,          # items per list
-    seen=None,  # `Ratings` whose items are left out of their users' lists; default: nothing is left out
+    # `Ratings` whose items are left out of their users' lists; default: nothing is left
+    # out
+    seen=None,
     among=None, # (m,) row numbers of the items to choose from; default: all
     cells=2**20 # scores at a time: 4 MB, which a processor's cache can hold
-): # yields (users (b,), items (b,k), scores (b,k)), the best first; a score of -inf: there is no such item
+    # yields (users (b,), items (b,k), scores (b,k)), the best first; a score of -inf:
+    # there is no such item
+):
     "The best items of each user, a block of users at a time"
     n_items = data.n_items if among is None else len(among)
     place = np.full(data.n_items, -1)                     # where an item's scores are
@@ -191,28 +249,39 @@ def top_items(
             m = seen.csr()[u.numpy()]
             at = place[m.indices]
             row = np.repeat(np.arange(len(u)), np.diff(m.indptr))
-            score[torch.from_numpy(row[at>=0]), torch.from_numpy(at[at>=0])] = -torch.inf
+            score[torch.from_numpy(row[at >= 0]),
+                  torch.from_numpy(at[at >= 0])] = -torch.inf
         best, top = score.topk(min(k, n_items), dim=1)
         yield u, top if among is None else among[top], best
 
 # %% ../nbs/14_ranking.ipynb #9435798e
 def evaluate(
     model,     # any model of this book, fitted
-    test,      # `Ratings` held out by `split`; or DataLoaders, whose validation part is meant
+    # `Ratings` held out by `split`; or DataLoaders, whose validation part is meant
+    test,
     k=10,      # length of the lists
-    train=None # `Ratings` whose items are left out of the lists; default: the other part of the split
-)->pd.Series:  # RMSE and MAE, where the model predicts ratings; precision, recall, MAP, nDCG of lists of k, their coverage and gini; and how many ratings are of unknown users or items
-    "How good is the model on ratings it has not seen? Raises ValueError for data that do not fit the model"
-    if not isinstance(test, Ratings): test, train = as_ratings(test, 'valid'), train or as_ratings(test)
+    # `Ratings` whose items are left out of the lists; default: the other part of the
+    # split
+    train=None
+    # RMSE and MAE, where the model predicts ratings; precision, recall, MAP, nDCG of
+    # lists of k, their coverage and gini; and how many ratings are of unknown users or
+    # items
+)->pd.Series:
+    """How good is the model on ratings it has not seen? Raises ValueError for data that
+    do not fit the model"""
+    if not isinstance(test, Ratings):
+        test, train = as_ratings(test, 'valid'), train or as_ratings(test)
     train = test.train if train is None else train
     check_fits(model, test)
     if train is not None: test.check_same(train)
     check_sizes(k=k)
     if not len(test): raise ValueError('0 ratings; there is nothing to measure.')
-    if k>test.n_items-1: raise ValueError(f'k={k} is more than the {test.n_items-1} items there are.')
+    if k>test.n_items-1:
+        raise ValueError(f'k={k} is more than the {test.n_items-1} items there are.')
     res = {}
     if getattr(model, 'stars', True):
-        x = torch.stack([torch.from_numpy(o) for o in (test.users, test.items)], 1).long()
+        x = torch.stack([torch.from_numpy(o) for o in (test.users, test.items)],
+                        1).long()
         error = score_pairs(model, x).numpy().astype(float) - test.values
         res |= dict(RMSE=(error**2).mean()**.5, MAE=abs(error).mean())
     R = _n_relevant(test)
@@ -221,21 +290,29 @@ def evaluate(
         shown = score>-torch.inf
         tally.add(_hits(test, u, top) & shown, top, shown, R[u])
     if len(users): res |= tally.result(test.n_items-1).to_dict()
-    return pd.Series(res | {'k': k, 'users': len(users), 'ratings': len(test), 'of unknown users': int((test.users==0).sum()),
-                            'of unknown items': int((test.items==0).sum())})
+    return pd.Series(
+        res | {
+            'k': k, 'users': len(users), 'ratings': len(test), 'of unknown users': int((
+                test.users == 0).sum()), 'of unknown items': int((
+                    test.items == 0).sum())
+        })
 
 # %% ../nbs/14_ranking.ipynb #ad105e44
 class Fitted(Module):
-    "A model with a method `fit`, which fills its tables; what it is made with are its settings"
+    """A model with a method `fit`, which fills its tables; what it is made with are its
+    settings"""
     fitted_to, stars = None, False # whose rows the tables are; does it predict ratings?
 
-    def _set(self, **tables): # tensors, which belong to the model: they move with it and are saved with it
+    # tensors, which belong to the model: they move with it and are saved with it
+    def _set(self, **tables):
         for name,t in tables.items():
             if name in self._buffers: del self._buffers[name]
             self.register_buffer(name, t.detach())
 
     def _check_fitted(self):
-        if self.fitted_to is None: raise RuntimeError(f'This {type(self).__name__} has not seen ratings yet; fit it first.')
+        if self.fitted_to is None:
+            raise RuntimeError(
+                f'This {type(self).__name__} has not seen ratings yet; fit it first.')
 
     @property
     def sizes(self): self._check_fitted(); return self._sizes()
@@ -250,50 +327,72 @@ class Popularity(Fitted):
     "The same list for everybody: how often each item was rated"
     def fit(self,
         train, # `Ratings`
-        valid=None, bar=None, device='cpu' # for the sake of `fit`; there is nothing to validate, to wait for, or to move
+        # for the sake of `fit`; there is nothing to validate, to wait for, or to move
+        valid=None, bar=None, device='cpu'
     )->Run:
         "Count"
-        return _run(self, train, lambda: dict(count=torch.from_numpy(np.bincount(train.items, minlength=train.n_items)).float(),
-                                              n_users=torch.tensor(train.n_users)))
+        return _run(
+            self, train, lambda: dict(
+                count=torch.from_numpy(np.bincount(train.items, minlength=train.n_items)
+                                       ).float(), n_users=torch.tensor(train.n_users)))
 
     def _sizes(self): return self.n_users.item(), len(self.count)
 
     def block(self, users, items=None): # (n,), (m,) row numbers → (n,m)
-        return (self.count if items is None else self.count[items]).repeat(len(users), 1)
+        return (self.count if items is None else self.count[items]).repeat(
+            len(users), 1)
 
 def _run(model, train, compute):
     "The `Run` of a model in closed form, whose tables `compute` returns"
-    if not isinstance(train, Ratings): raise TypeError(f'{type(model).__name__}.fit takes `Ratings` (rows of users and items, ratings, times), not a {type(train).__name__}; make them with Ratings(df, …).')
+    if not isinstance(train, Ratings):
+        raise TypeError(
+            f'{type(model).__name__}.fit takes `Ratings` (rows of users and items, '
+            f'ratings, times), not a {type(train).__name__}; make them with '
+            'Ratings(df, …).'
+        )
     if not len(train): raise ValueError('0 ratings; there is nothing to learn from.')
     start = time.perf_counter()
     tables = compute()
     model.fitted_to = None
     model._set(**tables)
     model.fitted_to = train.user_names.fingerprint, train.item_names.fingerprint
-    return Run(model, pd.DataFrame(dict(epoch=[0], seconds=[time.perf_counter()-start])))
+    return Run(model, pd.DataFrame(dict(epoch=[0],
+                                        seconds=[time.perf_counter()-start])))
 
 # %% ../nbs/14_ranking.ipynb #fc81e561
 def _sparse(name, m): # a scipy CSR matrix as three tensors of a model
-    return {f'{name}_starts': torch.from_numpy(m.indptr.astype(np.int64)), f'{name}_items': torch.from_numpy(m.indices.astype(np.int32)),
-            f'{name}_values': torch.from_numpy(m.data.astype(np.float32))}
+    return {
+        f'{name}_starts': torch.from_numpy(m.indptr.astype(np.int64)),
+        f'{name}_items': torch.from_numpy(m.indices.astype(np.int32)),
+        f'{name}_values': torch.from_numpy(m.data.astype(np.float32))
+    }
 
 def _csr(model, name, shape): # and back
-    parts = [getattr(model, f'{name}_{o}').cpu().numpy() for o in ('values', 'items', 'starts')]
+    parts = [
+        getattr(model, f'{name}_{o}').cpu().numpy()
+        for o in ('values', 'items', 'starts')
+    ]
     return sparse.csr_array(tuple(parts), shape=shape)
 
 # %% ../nbs/14_ranking.ipynb #cell-47
 def _same_items(model, data):
     "`data`; raises ValueError where they have items that the model does not know"
-    if data.n_items!=model.sizes[1]: raise ValueError(f'{data.n_items-model.sizes[1]} of the items are new to the {type(model).__name__}; fit it again.')
+    if data.n_items!=model.sizes[1]:
+        raise ValueError(
+            f'{data.n_items-model.sizes[1]} of the items are new to the '
+            f'{type(model).__name__}; fit it again.'
+        )
     return data
 
 class ItemCosine(Fitted):
-    "Items are alike if the same users have them; a score adds up the likenesses to all that the user has (Sarwar et al., 2001)"
+    """Items are alike if the same users have them; a score adds up the likenesses to
+    all that the user has (Sarwar et al., 2001)"""
     def fit(self,
         train, # `Ratings`; that there is a rating is all that counts
         valid=None, bar=None, device='cpu' # for the sake of `fit`
     )->Run:
-        "Cosine between the columns of the matrix of who has what; an item that nobody has is like nothing"
+        """Cosine between the columns of the matrix of who has what; an item that nobody
+        has is like nothing"""
         def compute():
             X = train.csr().astype(bool).astype(np.float32)
             norm = np.sqrt(X.sum(0))
@@ -309,12 +408,16 @@ class ItemCosine(Fitted):
 
     def block(self, users, items=None): # (n,), (m,) row numbers → (n,m)
         n_users, n_items = self.sizes
-        X, C = _csr(self, 'own', (n_users, n_items)), _csr(self, 'like', (n_items, n_items))
+        X, C = _csr(self, 'own', (n_users, n_items)), _csr(self, 'like',
+                                                           (n_items, n_items))
         if items is not None: C = C[:,items.cpu().numpy()]
         return torch.from_numpy((X[users.cpu().numpy()] @ C).toarray())
 
-    def know(self, data): # `Ratings` of the same items, such as `append` makes: lists for their users, too
-        self._set(**_sparse('own', _same_items(self, data).csr().astype(bool).astype(np.float32)))
+    # `Ratings` of the same items, such as `append` makes: lists for their users, too
+    def know(self, data):
+        self._set(
+            **_sparse('own',
+                      _same_items(self, data).csr().astype(bool).astype(np.float32)))
 
     def similar_rows(self, row): # (n_items,) likeness to one item
         n = self.sizes[1]
@@ -322,43 +425,57 @@ class ItemCosine(Fitted):
 
 # %% ../nbs/14_ranking.ipynb #bfa94256
 class PairLoader:
-    "Batches for `BPR.loss`: x (bs,2) watched pairs; y their users, `n_others` random items, and whether each user has them"
+    """Batches for `BPR.loss`: x (bs,2) watched pairs; y their users, `n_others` random
+    items, and whether each user has them"""
     def __init__(self, loader, n_others=200): # a `RatingsLoader`
         check_sizes(n_others=n_others)
-        self.loader, self.n_others, self.device, self.ratings = loader, n_others, loader.device, loader.ratings
+        self.loader, self.n_others = loader, n_others
+        self.device, self.ratings = loader.device, loader.ratings
     def __len__(self): return len(self.loader)
     def __iter__(self):
         X, n_items = self.ratings.csr(), self.ratings.n_items
         for x,_ in self.loader:
             others = torch.randint(1, n_items, (self.n_others,))
-            has = torch.from_numpy(X[x[:,0].cpu().numpy()].toarray()>0)[:,others] # a batch of rows, never all
+            # a batch of rows, never all
+            has = torch.from_numpy(X[x[:,0].cpu().numpy()].toarray()>0)[:,others]
             yield x, (x[:,0], others.to(self.device), has.to(self.device))
 
 # %% ../nbs/14_ranking.ipynb #cell-51
 class BPR(Module):
-    "Factors and item biases whose sum ranks the items of one user, to be trained on pairs (Rendle et al., 2009)"
-    stars, recipe = False, dict(n_epoch=10, lr=.03, wd=.4, bs=512) # for `fit`; chosen on a part of the training ratings
+    """Factors and item biases whose sum ranks the items of one user, to be trained on
+    pairs (Rendle et al., 2009)"""
+    # for `fit`; chosen on a part of the training ratings
+    stars, recipe = False, dict(n_epoch=10, lr=.03, wd=.4, bs=512)
     def __init__(self,
         n_users, n_items, # rows of the two tables
         n_factors=64,     # numbers per vector
         n_others=200      # random items that each batch is compared with
     ):
-        check_sizes(n_users=n_users, n_items=n_items, n_factors=n_factors, n_others=n_others)
+        check_sizes(n_users=n_users, n_items=n_items, n_factors=n_factors,
+                    n_others=n_others)
         self.user_factors = Embedding(n_users, n_factors)
         self.movie_factors = Embedding(n_items, n_factors)
         self.movie_bias = Embedding(n_items, 1)
         self.n_others = n_others
 
-    def forward(self, x): # (bs,2) row numbers → (bs,) scores, which order one user's items and mean nothing else
-        check_pairs(x, self.user_factors.num_embeddings, self.movie_factors.num_embeddings)
-        return (self.user_factors(x[:,0]) * self.movie_factors(x[:,1])).sum(1) + self.movie_bias(x[:,1]).squeeze(1)
+    def forward(
+        self, x
+        # (bs,2) row numbers → (bs,) scores, which order one user's items and mean
+        # nothing else
+    ):
+        check_pairs(x, self.user_factors.num_embeddings,
+                    self.movie_factors.num_embeddings)
+        return (self.user_factors(x[:, 0])*
+                self.movie_factors(x[:, 1])).sum(1)+self.movie_bias(x[:, 1]).squeeze(1)
 
-    def block(self, users, items=None): # (n,), (m,) row numbers → (n,m) scores of every combination
+    # (n,), (m,) row numbers → (n,m) scores of every combination
+    def block(self, users, items=None):
         q, b = self.movie_factors.weight, self.movie_bias.weight[:,0]
         if items is not None: q, b = q[items], b[items]
         return self.user_factors(users) @ q.T + b
 
-    def loader(self, batches): return PairLoader(batches, self.n_others) # what `fit` takes its batches from
+    def loader(self, batches):
+        return PairLoader(batches, self.n_others) # what `fit` takes its batches from
 
     def loss(self,
         watched, # (bs,) scores of the pairs that are there
@@ -366,20 +483,27 @@ class BPR(Module):
     ):
         "Mean of -log sigmoid(watched - other), without others that were watched, too"
         users, others, has = y
-        return (F.softplus(self.block(users, others) - watched[:,None])*~has).sum()/(~has).sum().clamp(min=1)
+        return (F.softplus(self.block(users, others)-watched[:, None])*
+                ~has).sum()/(~has).sum().clamp(min=1)
 
 # %% ../nbs/14_ranking.ipynb #cell-58
 def item_weights(G, reg, dropout):
     "EASE's B for a matrix of co-occurrences, written over it where possible"
     G = G + torch.diag(reg + dropout/(1-dropout)*G.diagonal())
     L,info = torch.linalg.cholesky_ex(G)
-    if info: raise ValueError(f'The equations have no unique solution with reg={reg!r} and dropout={dropout!r}; use a larger reg.')
+    if info:
+        raise ValueError(
+            f'The equations have no unique solution with reg={reg!r} and '
+            f'dropout={dropout!r}; use a larger reg.'
+        )
     P = torch.cholesky_inverse(L)
     return P.div_(-P.diagonal().clone()).fill_diagonal_(0)
 
 def ease_weights(
     r,      # `Ratings`
-    weights # 'ones', or 'stars': from 3/7 for the lowest rating on the scale to 1 for the highest
+    # 'ones', or 'stars': from 3/7 for the lowest rating on the scale to 1 for the
+    # highest
+    weights
 )->sparse.csr_array: # (n_users,n_items)
     "What EASE takes for the ratings"
     if weights=='ones': return r.csr(1.)
@@ -387,30 +511,41 @@ def ease_weights(
     return r.csr(3/7 + 4/7*((r.values-lo)/(hi-lo) if hi>lo else 1.))
 
 class EASE(Fitted):
-    "Item-to-item weights that best predict each user's items from their others, in closed form (Steck, 2019 and 2020)"
+    """Item-to-item weights that best predict each user's items from their others, in
+    closed form (Steck, 2019 and 2020)"""
     def __init__(self,
         reg=100.,     # ridge, the same for all items
-        dropout=.75,  # between 0 and 1; adds dropout/(1-dropout) times an item's sum of squares to its ridge
+        # between 0 and 1; adds dropout/(1-dropout) times an item's sum of squares to
+        # its ridge
+        dropout=.75,
         weights='stars', # as for `ease_weights`
         both=False,   # let users explain users, too? needs a matrix of users by users
         max_rows=20_000 # larger matrices than max_rows×max_rows are refused
     ):
         if not reg>=0: raise ValueError(f'reg={reg!r} must not be negative.')
-        if not 0<=dropout<1: raise ValueError(f'dropout={dropout!r} must be at least 0 and below 1.')
-        if weights not in ('ones', 'stars'): raise ValueError(f"weights={weights!r} must be 'ones' or 'stars'.")
+        if not 0<=dropout<1:
+            raise ValueError(f'dropout={dropout!r} must be at least 0 and below 1.')
+        if weights not in ('ones', 'stars'):
+            raise ValueError(f"weights={weights!r} must be 'ones' or 'stars'.")
         check_sizes(max_rows=max_rows)
-        self.reg, self.dropout, self.weights, self.both, self.max_rows = reg, dropout, weights, both, max_rows
+        self.reg, self.dropout, self.weights = reg, dropout, weights
+        self.both, self.max_rows = both, max_rows
 
     def fit(self,
         train, # `Ratings`
         valid=None, bar=None, device='cpu' # for the sake of `fit`
     )->Run:
-        "One inverse of items by items; raises ValueError where that would be too large, or has no unique solution"
+        """One inverse of items by items; raises ValueError where that would be too
+        large, or has no unique solution"""
         def weights_of(G):
             n = G.shape[0]
             if n>self.max_rows:
-                raise ValueError(f'EASE needs matrices of {n:,}×{n:,} numbers, {3*4*n*n/2**30:.1f} GB in all; '
-                                 f'max_rows={self.max_rows:,} forbids it. Take fewer items, another model, or EASE(max_rows={n}).')
+                raise ValueError(
+                    f'EASE needs matrices of {n:,}×{n:,} numbers, {3*4*n*n/2**30:.1f} '
+                    'GB in all; '
+                    f'max_rows={self.max_rows:,} forbids it. Take fewer items, another '
+                    f'model, or EASE(max_rows={n}).'
+                )
             return item_weights(torch.from_numpy(G.toarray()), self.reg, self.dropout)
         def compute():
             X = ease_weights(train, self.weights)
@@ -422,7 +557,9 @@ class EASE(Fitted):
     def _sizes(self): return len(self.own_starts)-1, len(self.B)
 
     def scores(self,
-        X # (n,n_items) weights of any users: scipy array or tensor; they need not have been there for the fit
+        # (n,n_items) weights of any users: scipy array or tensor; they need not have
+        # been there for the fit
+        X
     )->torch.Tensor: # (n,n_items)
         "How much what these users have speaks for each item"
         self._check_fitted()
@@ -435,33 +572,53 @@ class EASE(Fitted):
         if self.both: res += torch.from_numpy(self.A[users].numpy() @ X)
         return res if items is None else res[:,items]
 
-    def know(self, data): # `Ratings` of the same items, such as `append` makes: lists for their users, too
-        if self.both: raise TypeError('EASE(both=True) compares users, too, and must be fitted again for new ones.')
+    # `Ratings` of the same items, such as `append` makes: lists for their users, too
+    def know(self, data):
+        if self.both:
+            raise TypeError(
+                'EASE(both=True) compares users, too, and must be fitted again for new '
+                'ones.'
+            )
         self._set(**_sparse('own', ease_weights(_same_items(self, data), self.weights)))
 
-    def similar_rows(self, row): self._check_fitted(); return self.B[row] # what this item speaks for
+    # what this item speaks for
+    def similar_rows(self, row): self._check_fitted(); return self.B[row]
 
 # %% ../nbs/14_ranking.ipynb #cell-82
 def recommend(
     model,            # any model of this book
-    data,             # what it was trained on: `Ratings`, or DataLoaders made from a table
+    # what it was trained on: `Ratings`, or DataLoaders made from a table
+    data,
     users=None,       # one user or a list, by name; default: everybody
     n=10,             # items for each; fewer come back where fewer are left
     exclude_seen=True, # leave out what the user has rated?
     among=None        # items to choose from, by name; default: all
-)->pd.DataFrame:      # user, item, score: the best first within each user. The score of a model of ratings is the predicted rating
-    "The items with the highest scores; raises ValueError for an unknown name, an n below 1, data that do not fit the model, or one user with nothing left"
+    # user, item, score: the best first within each user. The score of a model of
+    # ratings is the predicted rating
+)->pd.DataFrame:
+    """The items with the highest scores; raises ValueError for an unknown name, an n
+    below 1, data that do not fit the model, or one user with nothing left"""
     check_sizes(n=n)
     check_fits(model, data)
     r = as_ratings(data, 'all')
     rows = torch.arange(1, r.n_users) if users is None else r.user_names.rows(users)
     among = None if among is None else r.item_names.rows(among).unique()
-    if among is not None and not len(among): raise ValueError('among is empty; name the items to choose from.')
+    if among is not None and not len(among):
+        raise ValueError('among is empty; name the items to choose from.')
     us, items, scores = [], [], []
     for u,top,score in top_items(model, r, rows, n, r if exclude_seen else None, among):
         left = score>-torch.inf
-        us.append(u[:,None].expand_as(top)[left]); items.append(top[left]); scores.append(score[left])
-    us, items, scores = (torch.cat(o).numpy() if o else np.empty(0, int) for o in (us, items, scores))
+        us.append(u[:, None].expand_as(top)[left])
+        items.append(top[left])
+        scores.append(score[left])
+    us, items, scores = (torch.cat(o).numpy() if o else np.empty(0, int)
+                         for o in (us, items, scores))
     if len(rows)==1 and not len(us):
-        raise ValueError(f'User {r.user_names[rows.item()]!r} has rated all {r.n_items-1 if among is None else len(among)} items; there is nothing left to recommend.')
-    return pd.DataFrame(dict(user=r.user_names.index.take(us-1), item=r.item_names.index.take(items-1), score=scores))
+        raise ValueError(
+            f'User {r.user_names[rows.item()]!r} has rated all '
+            f'{r.n_items-1 if among is None else len(among)} items; there is nothing '
+            'left to recommend.'
+        )
+    return pd.DataFrame(
+        dict(user=r.user_names.index.take(us-1), item=r.item_names.index.take(items-1),
+             score=scores))

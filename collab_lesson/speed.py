@@ -15,7 +15,9 @@ import numpy as np # nothing larger here: see "A meter" below
 # %% ../nbs/21_speed.ipynb #dd3827f8
 def timed(
     f # function without arguments
-)->tuple: # what `f` returned, seconds on the wall's clock, seconds that the processor has worked
+    # what `f` returned, seconds on the wall's clock, seconds that the processor has
+    # worked
+)->tuple:
     "Call `f` once, with the clock running"
     cpu, wall = time.process_time(), time.perf_counter()
     res = f()
@@ -24,13 +26,20 @@ def timed(
 
 # %% ../nbs/21_speed.ipynb #cell-27
 def seconds_to_reach(
-    train,    # function without arguments that trains a fresh model and returns its validation loss
+    # function without arguments that trains a fresh model and returns its validation
+    # loss
+    train,
     goal,     # validation loss to reach
     n=3       # how often; the median counts, since machines have moods
 )->tuple:     # median seconds, worst validation loss
-    "Median seconds that `train` takes; raises ValueError if any of its runs misses the goal"
+    """Median seconds that `train` takes; raises ValueError if any of its runs misses
+    the goal"""
     losses, secs, _ = zip(*(timed(train) for _ in range(n)))
-    if not max(losses)<=goal: raise ValueError(f'the goal of {goal} was missed: validation losses {[round(o, 4) for o in losses]}.')
+    if not max(losses)<=goal:
+        raise ValueError(
+            f'the goal of {goal} was missed: validation losses '
+            f'{[round(o, 4) for o in losses]}.'
+        )
     return float(np.median(secs)), max(losses)
 
 # %% ../nbs/21_speed.ipynb #f1694e9b
@@ -38,12 +47,14 @@ def measured(
     name,            # of a file in nbs/results, such as 'lesson.json'
     folder='results' # where it is if the repository is there
 ):                   # what the JSON holds
-    "Results that took long to measure: from beside the notebook, otherwise from the repository; raises FileNotFoundError where neither has them"
+    """Results that took long to measure: from beside the notebook, otherwise from the
+    repository; raises FileNotFoundError where neither has them"""
     from urllib.request import urlopen
     from collab_lesson._modidx import d # nbdev's copy of settings.ini
     file = Path(folder)/name
     if file.exists(): return json.loads(file.read_text(encoding='utf-8'))
-    raw = d['settings']['git_url'].replace('//github.com/', '//raw.githubusercontent.com/')
+    raw = d['settings']['git_url'].replace('//github.com/',
+                                           '//raw.githubusercontent.com/')
     url = f"{raw}/{d['settings']['branch']}/nbs/results/{name}"
     try:
         with urlopen(url, timeout=10) as f: return json.loads(f.read())
@@ -87,8 +98,11 @@ def sgd_pass(
 # %% ../nbs/21_speed.ipynb #0c24c710
 def tables_of(
     model # a `DotProduct`, `DotProductWithRange` or `DotProductBias`
-)->tuple: # factors and biases of users and items: NumPy arrays in the model's own memory; are there biases? (0 or 1)
-    "What `sgd_pass` changes; raises TypeError for other models, whose gradient is another one"
+    # factors and biases of users and items: NumPy arrays in the model's own memory; are
+    # there biases? (0 or 1)
+)->tuple:
+    """What `sgd_pass` changes; raises TypeError for other models, whose gradient is
+    another one"""
     import torch
     from collab_lesson.bias import DotProductBias
     from collab_lesson.dot_product import DotProduct
@@ -97,9 +111,11 @@ def tables_of(
         raise TypeError("solver='sgd' trains DotProduct, DotProductWithRange and "
                         f'DotProductBias, not a {type(model).__name__}.')
     if next(model.parameters()).dtype!=torch.float32:
-        raise TypeError(f"solver='sgd' takes float32, not {next(model.parameters()).dtype}.")
+        raise TypeError(
+            f"solver='sgd' takes float32, not {next(model.parameters()).dtype}.")
     table = lambda name: getattr(model.cpu(), name).weight.detach().numpy()
-    P, Q, has_bias = table('user_factors'), table('movie_factors'), hasattr(model, 'user_bias')
+    P, Q, has_bias = table('user_factors'), table('movie_factors'), hasattr(
+        model, 'user_bias')
     if has_bias: return P, Q, table('user_bias')[:,0], table('movie_bias')[:,0], 1
     return P, Q, np.zeros(len(P), np.float32), np.zeros(len(Q), np.float32), 0
 
@@ -109,10 +125,12 @@ def block_sort(
     height, width,       # users and items of a block
     n_wide, n_blocks,    # blocks beside each other, blocks in all
     seed                 # of the order within each block
-):                       # users, items and stars in the new order; where each block starts and ends
+    # users, items and stars in the new order; where each block starts and ends
+):
     "Ratings sorted by block (a counting sort), shuffled within"
     starts = np.zeros(n_blocks+1, np.int64)
-    for n in range(len(stars)): starts[users[n]//height*n_wide + items[n]//width + 1] += 1
+    for n in range(len(stars)):
+        starts[users[n]//height*n_wide + items[n]//width + 1] += 1
     for b in range(n_blocks): starts[b+1] += starts[b]
     at = starts[:-1].copy()
     u, i, y = np.empty_like(users), np.empty_like(items), np.empty_like(stars)
@@ -132,10 +150,12 @@ def block_sort(
 
 # %% ../nbs/21_speed.ipynb #2019a872
 def sgd_adaptive(
-    users, items, stars, P, Q, bu, bi, rate, bias_rate, # as for `sgd_pass`, without the 2 in the rates
+    # as for `sgd_pass`, without the 2 in the rates
+    users, items, stars, P, Q, bu, bi, rate, bias_rate,
     decay,      # wd
     low, width, # as for `sgd_pass`
-    Gu, Gi      # (n_users,), (n_items,) sums of mean squared gradients, from 1 on; changed in place
+    # (n_users,), (n_items,) sums of mean squared gradients, from 1 on; changed in place
+    Gu, Gi
 ):              # sum of squared errors, each taken before its step
     "`sgd_pass` with a rate for each row that falls with what the row has seen"
     one, total, share = np.float32(1), 0., np.float32(1/P.shape[1])
@@ -175,26 +195,31 @@ def fit_sgd(
     lr=None,      # rate at the start; default: .03, adaptive .1
     wd=None,      # decay of the two rows of each rating; default: .1
     valid=None, bar=None, # as for `fit`
-    order='block', # of visits: 'block', 'user', 'shuffled' anew in every epoch, or as in the 'file'
+    # of visits: 'block', 'user', 'shuffled' anew in every epoch, or as in the 'file'
+    order='block',
     adaptive=False, # a rate for each row? default: one that falls linearly
     threads=1,    # above 1 the result depends on who comes first ("Hogwild")
     seed=42       # of the order
 ):                # a `Run`; its train_loss is taken as training goes
-    "Compiled SGD, one rating at a time. Raises ModuleNotFoundError without Numba, TypeError for a model it does not know, FloatingPointError when the loss stops being a number"
+    """Compiled SGD, one rating at a time. Raises ModuleNotFoundError without Numba,
+    TypeError for a model it does not know, FloatingPointError when the loss stops
+    being a number"""
     import math, pandas as pd
     from collab_lesson.als import compiled, sweep_bar
     from collab_lesson.dot_product import mark_fitted, set_range
     from collab_lesson.ratings import Ratings, as_ratings, check_sizes
     from collab_lesson.training import Run, _check_training
     if order not in ('block', 'user', 'shuffled', 'file'):
-        raise ValueError(f"order={order!r} must be 'block', 'user', 'shuffled' or 'file'.")
+        raise ValueError(
+            f"order={order!r} must be 'block', 'user', 'shuffled' or 'file'.")
     n_epoch, wd = 10 if n_epoch is None else n_epoch, .1 if wd is None else wd
     if lr is None: lr = .1 if adaptive else .03
     check_sizes(n_epoch=n_epoch, threads=threads)
     _check_training(model, lr, wd)
     step, check = compiled(sgd_adaptive if adaptive else sgd_pass), compiled(sgd_pass)
     data = as_ratings(train)
-    if valid is None and not isinstance(train, Ratings): valid = as_ratings(train, 'valid')
+    if valid is None and not isinstance(train, Ratings):
+        valid = as_ratings(train, 'valid')
     if valid is not None: data.check_same(valid)
     P, Q, bu, bi, has_bias = tables = tables_of(model)
     new = model.fitted_to is None if hasattr(model, 'fitted_to') else True
@@ -202,7 +227,8 @@ def fit_sgd(
     unit = set_range(model, data)
     lo, hi = getattr(model, 'y_range', None) or (0,0)
     if has_bias and lo==hi and new: bu += np.float32(data.values.mean())
-    f32, G = np.float32, tuple(np.ones(len(o), np.float32) for o in (P, Q)) if adaptive else ()
+    f32, G = np.float32, tuple(np.ones(len(o), np.float32)
+                               for o in (P, Q)) if adaptive else ()
     u, i, y, starts = _ordered(data, order, P, Q, seed)
     rng, rows = np.random.default_rng(seed), []
 
@@ -224,16 +250,26 @@ def fit_sgd(
             row = dict(epoch=epoch, train_loss=total/len(y), valid_loss=math.nan)
             if valid is not None and len(valid): # a pass with rate 0 changes nothing
                 zero = map(f32, (0, 0, 1, lo, hi-lo))
-                row['valid_loss'] = check(valid.users, valid.items, valid.values, P, Q, bu, bi, *zero)/len(valid)
+                row['valid_loss'] = check(valid.users, valid.items, valid.values, P, Q,
+                                          bu, bi, *zero)/len(valid)
             rows.append(row | dict(seconds=time.perf_counter()-start))
             if not math.isfinite(total):
-                raise FloatingPointError(f'The loss is {total} in epoch {epoch}; a smaller lr usually helps.')
+                raise FloatingPointError(
+                    f'The loss is {total} in epoch {epoch}; a smaller lr usually helps.'
+                )
     except KeyboardInterrupt:
-        print(f'Interrupted in epoch {len(rows)}; the {len(rows)} epochs that were done are kept.')
-    return Run(model, pd.DataFrame(rows, columns=['epoch', 'train_loss', 'valid_loss', 'seconds']), None,
-               len(rows)<n_epoch, 0 if valid is None else valid.unknown)
+        print(
+            f'Interrupted in epoch {len(rows)}; the {len(rows)} epochs that were done '
+            'are kept.'
+        )
+    return Run(
+        model,
+        pd.DataFrame(rows, columns=['epoch', 'train_loss', 'valid_loss', 'seconds']),
+        None,
+        len(rows) < n_epoch, 0 if valid is None else valid.unknown)
 
-def _ordered(data, order, P, Q, seed, cache=2**19): # bytes of each table that a block may touch
+# bytes of each table that a block may touch
+def _ordered(data, order, P, Q, seed, cache=2**19):
     from collab_lesson.als import compiled
     parts = data.users, data.items, data.values
     if order in ('shuffled', 'file'): return *parts, np.array([0, len(data)])
@@ -242,10 +278,13 @@ def _ordered(data, order, P, Q, seed, cache=2**19): # bytes of each table that a
     n_wide, n_high = -(-len(Q)//width), -(-len(P)//height)
     return compiled(block_sort)(*parts, height, width, n_wide, n_high*n_wide, seed)
 
-def _visit(some, starts, rate, threads, rng): # blocks in random order, by one thread or several
+# blocks in random order, by one thread or several
+def _visit(some, starts, rate, threads, rng):
     from concurrent.futures import ThreadPoolExecutor
     blocks = [o for o in zip(starts[:-1], starts[1:]) if o[0]<o[1]]
-    if len(blocks)>10**4: blocks = [(starts[0], starts[-1])] # by user: stretches too short to call one by one
+    if len(blocks)>10**4:
+        # by user: stretches too short to call one by one
+        blocks = [(starts[0], starts[-1])]
     rng.shuffle(blocks)
     if threads==1: return sum(some(o, rate) for o in blocks)
     cut = lambda a,b,n: (a+(b-a)*n//threads, a+(b-a)*(n+1)//threads)
@@ -256,13 +295,19 @@ def _visit(some, starts, rate, threads, rng): # blocks in random order, by one t
 def random_ratings(
     n_ratings, n_users, n_items, # sizes; no more ratings than n_users*n_items
     seed=0
-):                               # DataFrame: user and item from 0 (int32), rating from 1 to 5 (float32)
-    "Ratings without any pattern, as many for each user; raises ValueError for more ratings than pairs"
+    # DataFrame: user and item from 0 (int32), rating from 1 to 5 (float32)
+):
+    """Ratings without any pattern, as many for each user; raises ValueError for more
+    ratings than pairs"""
     import pandas as pd
     if n_ratings>n_users*n_items:
-        raise ValueError(f'n_ratings={n_ratings} is more than the {n_users}×{n_items} pairs there are.')
+        raise ValueError(
+            f'n_ratings={n_ratings} is more than the {n_users}×{n_items} pairs there '
+            'are.'
+        )
     rng = np.random.default_rng(seed)
-    k = rng.permutation(n_ratings) # the k-th rating is number k//n_users of user k%n_users
+    # the k-th rating is number k//n_users of user k%n_users
+    k = rng.permutation(n_ratings)
     user = (k%n_users).astype(np.int32)
     k //= n_users
     k += user.astype(np.int64)*7919 # a prime number: where this user's items start
@@ -273,13 +318,16 @@ def random_ratings(
 # %% ../nbs/21_speed.ipynb #c9e4ef33
 def peak_mb()->float: # NaN where the system does not tell
     "The most memory that this process has held so far, in MB"
-    try: # Linux, where `resource` counts also what the process that started this one held
+    # Linux, where `resource` counts also what the process that started this one held
+    try:
         with open('/proc/self/status') as f:
             return next(int(o.split()[1])/1024 for o in f if o.startswith('VmHWM'))
     except (OSError, StopIteration): pass
     try: import resource
     except ImportError: pass # Windows
-    else: return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/2**(20 if sys.platform=='darwin' else 10)
+    else:
+        return resource.getrusage(
+            resource.RUSAGE_SELF).ru_maxrss/2**(20 if sys.platform == 'darwin' else 10)
     try:
         import psutil
         return psutil.Process().memory_info().peak_wset/2**20
@@ -303,7 +351,9 @@ def _one_ease(r, k):
     return EASE(), {}
 
 # one round of each method: ratings, n_factors → a model, and arguments for `fit`
-rounds_of = {'fit': _one_epoch, 'ALS': _one_als, 'BayesianMF': _one_sweep, 'EASE': _one_ease}
+rounds_of = {
+    'fit': _one_epoch, 'ALS': _one_als, 'BayesianMF': _one_sweep, 'EASE': _one_ease
+}
 
 def _cost(method, n_ratings, n_users, n_items, n_factors):
     "One round on random ratings in this process; print seconds and MB as JSON"
@@ -314,7 +364,8 @@ def _cost(method, n_ratings, n_users, n_items, n_factors):
     def one_round(*sizes):
         r = Ratings(random_ratings(*sizes))
         model, kwargs = rounds_of[method](r, n_factors)
-        run, _, seconds = timed(lambda: fit(model, r, bar=False, device='cpu', **kwargs))
+        run, _, seconds = timed(lambda: fit(model, r, bar=False, device='cpu', **kwargs
+                                            ))
         if run.interrupted: raise KeyboardInterrupt
         return seconds
     one_round(5000, 100, 100) # warm up
@@ -324,16 +375,26 @@ def _cost(method, n_ratings, n_users, n_items, n_factors):
 
 def cost(
     method,        # 'fit', 'ALS', 'BayesianMF' or 'EASE'
-    n_ratings=10**5, n_users=1000, n_items=2000, n_factors=20 # sizes of the random data and of the model
-)->dict:           # the arguments; seconds of one round; MB on top of the libraries, the making of the `Ratings` included
-    "Seconds of the processor and peak memory of one round, measured in a process of its own; raises ValueError for a method it does not know, RuntimeError with what that process said if it fails"
-    if method not in rounds_of: raise ValueError(f'method={method!r} must be one of {", ".join(rounds_of)}.')
-    sizes = dict(method=method, n_ratings=n_ratings, n_users=n_users, n_items=n_items, n_factors=n_factors)
+    # sizes of the random data and of the model
+    n_ratings=10**5, n_users=1000, n_items=2000, n_factors=20
+    # the arguments; seconds of one round; MB on top of the libraries, the making of the
+    # `Ratings` included
+)->dict:
+    """Seconds of the processor and peak memory of one round, measured in a process of
+    its own; raises ValueError for a method it does not know, RuntimeError with what
+    that process said if it fails"""
+    if method not in rounds_of:
+        raise ValueError(f'method={method!r} must be one of {", ".join(rounds_of)}.')
+    sizes = dict(method=method, n_ratings=n_ratings, n_users=n_users, n_items=n_items,
+                 n_factors=n_factors)
     code = f'from collab_lesson.speed import _cost; _cost(**{sizes})'
     p = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     if p.returncode:
         said = p.stderr.splitlines() or ['not a word']
-        raise RuntimeError(f'The process that measured {method} ended with {p.returncode} and said: {said[-1]}')
+        raise RuntimeError(
+            f'The process that measured {method} ended with {p.returncode} and said: '
+            f'{said[-1]}'
+        )
     return dict(**sizes, **json.loads(p.stdout.splitlines()[-1]))
 
 # %% ../nbs/21_speed.ipynb #329606cb
