@@ -25,6 +25,8 @@ from .collab_learner import *
 from .deep_learning import *
 from .cold_start import *
 from .ranking import *
+from .evaluation import *
+from .neighbors import *
 from .als import *
 from .bayesian import *
 from .speed import *

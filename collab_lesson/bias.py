@@ -17,9 +17,10 @@ from .sigmoid_range import check_y_range, in_range
 def bias_baseline(
     ratings,   # training ratings, a DataFrame with the three columns below
     user_name='user', item_name='title', rating_name='rating',
-    damping=5  # λ: how many imaginary average ratings each item and each user starts with
+    damping=5  # λ: imaginary average ratings that each item and each user starts with
 ):             # function of a DataFrame that returns an array of predictions
-    "Fit $\\mu + b_u + b_i$ in closed form with damped means (Koren, 2010); unknown users and items count as average"
+    """Fit $\\mu + b_u + b_i$ in closed form with damped means (Koren, 2010).
+    Unknown users and items count as average; raises ValueError for damping < 0"""
     if not damping>=0: raise ValueError(f'damping={damping!r} must not be negative.')
     mu, stars = ratings[rating_name].mean(), ratings[rating_name].to_numpy(float)
     def damped(resid, by):
@@ -37,12 +38,12 @@ def bias_baseline(
 
 # %% ../nbs/07_bias.ipynb #cell-11
 class DotProductBias(Module):
-    "Dot product plus a bias for the user and one for the movie, squeezed into `y_range` (Koren, Bell & Volinsky, 2009)"
+    "Dot product plus two biases, within `y_range` (Koren, Bell & Volinsky, 2009)"
     def __init__(self,
         n_users,  # rows of the user table, `#na#` included
         n_movies, # rows of the movie table
         n_factors, # numbers per vector
-        y_range=(0,5.5) # limits that predictions approach; None: no limits; 'auto': set by `fit`
+        y_range=(0,5.5) # limits, beyond the scale; None: none; 'auto': set by `fit`
     ):
         check_sizes(n_users=n_users, n_movies=n_movies, n_factors=n_factors)
         check_y_range(y_range)

@@ -26,29 +26,27 @@ class Recipe:
     "One training of the lesson"
     name: str               # what `--models` calls it
     model: str              # module and class, built with 50 factors
-    # weight decay; fastai's default unless the notes say otherwise
-    wd: float = .01
+    wd: float = .01         # weight decay; fastai's default
     after: str = None       # continue the model of this recipe instead of a fresh one
     replace: bool = True    # draw ratings with replacement, as the notes' loader does
     # final validation losses that the original notes print for it
     notes: tuple = ()
 
-recipes = {
-    o.name: o
-    for o in [
-        Recipe('DotProduct', 'dot_product.DotProduct', notes=(
-            .8743, .8864)),  # the notes trained it twice, once by mistake
-        Recipe('DotProductWithRange', 'sigmoid_range.DotProductWithRange'),
-        Recipe('DotProductBias', 'bias.DotProductBias', notes=(.9528, )),
-        Recipe('DotProductBias-continued', 'bias.DotProductBias', wd=.1,
-               after='DotProductBias', notes=(.8903, )),
-        Recipe('DotProductBias-wd', 'bias.DotProductBias', wd=.1),
-        Recipe('DotProductBiasCustom-wd', 'custom_embedding.DotProductBiasCustom',
-               wd=.1, notes=(.8536, )),
-        Recipe('DotProductBiasCustom-wd-once', 'custom_embedding.DotProductBiasCustom',
-               wd=.1, replace=False)
-    ]
-}
+def _both(name, model, wd=None, after=None, notes=()):
+    "A training of the notes, and the same with every rating once an epoch"
+    return [Recipe(name, model, .01 if wd is None else wd, after, True, notes),
+            Recipe(f'{name}-once', model, wd or 0, after and f'{after}-once', False)]
+
+_custom = 'custom_embedding.DotProductBiasCustom'
+recipes = {o.name: o for o in [
+    # the notes trained it twice, once by mistake
+    *_both('DotProduct', 'dot_product.DotProduct', notes=(.8743, .8864)),
+    *_both('DotProductWithRange', 'sigmoid_range.DotProductWithRange'),
+    *_both('DotProductBias', 'bias.DotProductBias', notes=(.9528,)),
+    *_both('DotProductBias-continued', 'bias.DotProductBias', .1, 'DotProductBias',
+           (.8903,)),
+    *_both('DotProductBias-wd', 'bias.DotProductBias', .1),
+    *_both('DotProductBiasCustom-wd', _custom, .1, notes=(.8536,))]}
 
 # What `recommend` can rank by, and the module of each
 _models = dict(ALS='als', BayesianMF='bayesian', BPR='ranking', EASE='ranking',
@@ -130,7 +128,7 @@ def _sha256(path):
     with path.open('rb') as f: return hashlib.file_digest(f, 'sha256').hexdigest()
 
 def _contents(path):
-    "sha256 of a file, or of names and contents in a folder; raises ValueError for trouble"
+    "sha256 of a file, or of names and contents of a folder; ValueError for trouble"
     try:
         files = sorted(o for o in path.rglob('*') if o.is_file()) or [path]
         lines = [f'{o.relative_to(path).as_posix()} {_sha256(o)}' for o in files]
@@ -182,77 +180,105 @@ def _train(recipe, dls, seed, epochs, done, sizes, own):
     if res.interrupted: raise KeyboardInterrupt
     return res
 
+def _by_draw(df):
+    "Records with `draw`, and with the name of the recipe that it has in both draws"
+    df = df.assign(draw=np.where(df['replace'], "notes' draw", 'once')
+                   if 'replace' in df else "notes' draw")
+    return df.assign(model=df.model.str.removesuffix('-once'))
+
 def lesson_table(
     records,   # one dict per model, seed and epoch, as in lesson.json
     notes=True # with a column of what the original notes print?
 ): # pandas DataFrame
-    "The lesson's results, one row per model: mean over seeds, ± standard deviation where there are several"
+    """The lesson's results, one row per model: mean over seeds, ± standard deviation.
+    Where there are both draws of ratings, the losses have a column for each"""
     import pandas as pd
-    df = pd.DataFrame(records)
+    df = _by_draw(pd.DataFrame(records))
     if 'train_loss' not in df: df['train_loss'] = np.nan
-    runs = df.groupby(['model', 'seed'],
-                      sort=False).agg(parameters=('parameters', 'last'),
-                                      train=('train_loss', 'last'),
-                                      valid=('valid_loss', 'last'),
-                                      best=('valid_loss', 'min'),
-                                      seconds=('seconds', 'sum'))
+    runs = df.groupby(['model', 'draw', 'seed'], sort=False).agg(
+        parameters=('parameters', 'last'), train=('train_loss', 'last'),
+        valid=('valid_loss', 'last'), best=('valid_loss', 'min'),
+        seconds=('seconds', 'sum'))
     runs['rmse'] = runs.valid**.5
+    columns = [('train loss', 'train', 4), ('valid loss', 'valid', 4),
+               ('best valid', 'best', 4), ('RMSE', 'rmse', 3)]
+    both = df.draw.nunique()>1
     def show(s, digits):
         if s.isna().all(): return '–'
-        return f'{s.mean():.{digits}f}'+(f' ± {s.std():.{digits}f}'
-                                         if len(s) > 1 else '')
+        return f'{s.mean():.{digits}f}'+(f' ± {s.std():.{digits}f}' if len(s)>1 else '')
     rows = []
     for name,g in runs.groupby('model', sort=False):
+        row = {'model': name, 'parameters': f'{g.parameters.iloc[0]:,}'}
+        for draw in df.draw.unique():
+            d = g[g.index.get_level_values('draw')==draw]
+            for title,key,digits in columns:
+                if both and draw!='once' and key!='valid': continue
+                row[f'{title}, {draw}' if both else title] = show(d[key], digits)
         printed = recipes[name].notes if name in recipes else ()
-        rows.append({
-            'model': name, 'parameters': f'{g.parameters.iloc[0]:,}',
-            'train loss': show(g.train,
-                               4), 'valid loss': show(g.valid,
-                                                      4), 'best valid': show(g.best, 4),
-            'RMSE': show(g.rmse, 3), 'seconds': f'{g.seconds.mean():.1f}',
-            'notes': ' and '.join(f'{o:.4f}' for o in printed) or '–'
-        })
+        row['seconds'] = f"{g.groupby('draw').seconds.mean().sum():.1f}"
+        row['notes'] = ' and '.join(f'{o:.4f}' for o in printed) or '–'
+        rows.append(row)
     return pd.DataFrame(rows).drop(columns=[] if notes else ['notes'])
+
+def _draw_curves(df, ax):
+    "The curves of one draw of ratings"
+    from collab_lesson.data import palette
+    by_epoch = df.groupby(['model', 'epoch'], sort=False)
+    mean = by_epoch[['train_loss', 'valid_loss']].mean()
+    for (name,g),color,mark in zip(mean.groupby('model', sort=False), cycle(palette),
+                                   cycle('os^Dv<>')):
+        # a continued model starts where the other one ended
+        before = recipes[name].after if name in recipes else None
+        start = mean.loc[before].index.max()+1 if before in mean.index else 0
+        x = g.index.get_level_values('epoch')+1+start
+        ax.plot(x, g.valid_loss, '-', marker=mark, ms=5, color=color, label=name)
+        ax.plot(x, g.train_loss, '--', marker=mark, ms=4, mfc='white', color=color,
+                alpha=.7)
+    last = int(max(o.get_xdata().max() for o in ax.lines))
+    if last<30: ax.set_xticks(range(1, last+1))
+    ax.set(xlabel='epochs')
 
 def lesson_plot(
     records, # one dict per model, seed and epoch, as in lesson.json
-    ax=None  # matplotlib axes; default: new ones
+    ax=None  # matplotlib axes; default: new ones, a panel for each draw of ratings
 ):
-    "Loss against epochs, one color per model; validation solid, training dashed. Returns the axes"
+    """Loss against epochs, one color per model; validation solid, training dashed.
+    Returns the axes, the first of two; with `ax` given, both draws share it"""
     import matplotlib.pyplot as plt, pandas as pd
     from matplotlib.lines import Line2D
-    from collab_lesson.data import book_style, palette
+    from collab_lesson.data import book_style
     book_style()
-    if ax is None: ax = plt.subplots(figsize=(9, 5))[1]
-    df, last = pd.DataFrame(records), 0
+    df = pd.DataFrame(records)
     if 'train_loss' not in df: df['train_loss'] = np.nan
-    mean = df.groupby(['model', 'epoch'], sort=False)[['train_loss',
-                                                       'valid_loss']].mean()
-    for (name,g),color,marker in zip(mean.groupby('model', sort=False), cycle(palette), cycle('os^Dv<>')):
-        # a continued model starts where the other one ended
-        before = recipes[name].after if name in recipes else None
-        x = g.index.get_level_values('epoch')+1+(mean.loc[before].index.max()+
-                                                 1 if before in mean.index else 0)
-        last = max(last, max(x))
-        ax.plot(x, g.valid_loss, '-', marker=marker, ms=5, color=color, label=name)
-        ax.plot(x, g.train_loss, '--', marker=marker, ms=4, mfc='white', color=color,
-                alpha=.7)
-    ax.figure.legend(title='model', loc='outside right upper')
-    ax.legend(
-        handles=[
-            Line2D([], [], color='gray', ls=ls, label=l)
-            for ls, l in [('-', 'validation'), ('--', 'training')]
-        ], loc='upper right')
-    ax.set(
-        xlabel='epochs', ylabel='mean squared error',
-        title='Where a dashed line falls and the solid one rises, the model over-fits')
-    if last<30: ax.set_xticks(range(1, last+1))
-    return ax
+    if ax is not None: axs, parts = [ax], [('', df)]
+    else:
+        parts = [*_by_draw(df).groupby('draw', sort=False)]
+        size = (10, 4.6) if len(parts)>1 else (9, 5)
+        axs = plt.subplots(1, len(parts), figsize=size, sharey=True)[1]
+        axs = np.atleast_1d(axs)
+    titles = {"notes' draw": 'ratings drawn as in the notes',
+              'once': 'every rating once'}
+    for a,(draw,g) in zip(axs, parts):
+        _draw_curves(g, a)
+        if len(parts)>1: a.set_title(titles[draw])
+    fig, first = axs[0].figure, axs[0]
+    handles, names = first.get_legend_handles_labels()
+    fig.legend(handles, names, title='model', loc='outside lower center', ncols=3)
+    axs[-1].legend(
+        handles=[Line2D([], [], color='gray', ls=ls, label=l)
+                 for ls, l in [('-', 'validation'), ('--', 'training')]],
+        loc='upper right')
+    first.set(ylabel='mean squared error')
+    fig.suptitle(
+        'Where a dashed line falls and the solid one rises, the model over-fits')
+    return first
 
 # %% ../nbs/91_cli.ipynb #d6379c35
-def _picked(models):
-    "Recipes by name, in the lesson's order; raises ValueError for an unknown name"
-    there = recipes | {o: Recipe(o, f'{_models[o]}.{o}') for o in _fit_themselves}
+def _picked(models, own=False):
+    """Recipes by name, in the lesson's order; raises ValueError for an unknown name.
+    For ratings of one's own, 'all' leaves the notes' draw out"""
+    there = recipes | {o: Recipe(o, f'{_models[o]}.{o}', replace=False)
+                       for o in _fit_themselves}
     models = [models] if isinstance(models, str) else models
     names = [n for o in models for n in o.split(',') if n]
     if lists := [o for o in names if o in _models and o not in there]:
@@ -262,13 +288,16 @@ def _picked(models):
     if unknown or not names:
         raise ValueError(f'unknown model {", ".join(unknown) or "(none)"}; '
                          f'choose from all, {", ".join(there)}.')
-    return [r for o,r in there.items() if o in names or 'all' in names and o in recipes]
+    every = [o for o,r in recipes.items() if not (own and r.replace)]
+    if 'all' in names: names += every
+    return [r for o,r in there.items() if o in names]
 
 def _check_writable(out):
-    "Make the folder `out`; raises ValueError where the two files cannot be written"
+    "Make the folder `out`; raises ValueError where the files cannot be written"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for f in (out/'lesson.json', out/'lesson.png'): # leave no empty one behind
+        # leave no empty one behind
+        for f in (out/'lesson.json', out/'lesson.png', out/'errors.json'):
             new = not f.exists()
             f.open('a').close()
             if new: f.unlink()
@@ -310,11 +339,12 @@ def run(
     epochs:int=5,      # passes over the training ratings
     bs:int=None,       # ratings per batch; default: 64, for your own file by its size
     device:str='auto', # where to train: auto, cpu, cuda
-    out:str='runs'     # folder for lesson.json and lesson.png
+    out:str='runs'     # folder for lesson.json, lesson.png and errors.json
 ):
-    "Train every model of the lesson in turn, print one table, write OUT/lesson.json and OUT/lesson.png"
+    "Train every model of the lesson in turn, print one table, write all to OUT"
     source = _source(ratings, user=user, item=item, rating=rating, time=time)
-    picked, out, own = _picked(models), Path(out), source.path is not None
+    own, out = source.path is not None, Path(out)
+    picked = _picked(models, own)
     import torch
     from collab_lesson.ratings import check_sizes, pick_device
     check_sizes(seeds=seeds, epochs=epochs, **({} if bs is None else dict(bs=bs)))
@@ -323,13 +353,14 @@ def run(
     # Batches this small gain nothing from a second thread
     if device.type=='cpu' and not own: torch.set_num_threads(1)
     loaders, sizes = _run_data(source, bs, device)
-    records, trouble = [], None
+    records, preds, trouble = [], {}, None
     try:
         for seed in range(42, 42+seeds):
             dls, done = loaders(), {}
             for o in picked:
                 print(f'\n{o.name}, seed {seed}')
                 r = done[o.name] = _train(o, dls, seed, epochs, done, sizes, own)
+                if not own: preds.setdefault(o.name, []).append(_answers(r.model, dls))
                 n = sum(p.numel() for p in r.model.state_dict().values())
                 about = dict(
                     parameters=n, wd=o.wd, bs=dls[True].train.bs, replace=o.replace,
@@ -342,7 +373,33 @@ def run(
                 print(replace(r, epochs=r.epochs[-5:]) if many else r)
     except (Exception, KeyboardInterrupt) as e: trouble = e
     if records: trouble = _write_run(records, out, source, trouble)
+    try:
+        if preds: _write_errors(preds, loaders()[False], out)
+    except (Exception, KeyboardInterrupt) as e: trouble = trouble or e
     if trouble: raise trouble
+
+def _answers(model, dls):
+    "What a model says about the validation ratings"
+    import torch
+    from collab_lesson.dot_product import score_pairs
+    from collab_lesson.ratings import as_ratings
+    valid = as_ratings(dls[False], 'valid')
+    pairs = torch.from_numpy(np.c_[valid.users, valid.items]).long()
+    return score_pairs(model, pairs).numpy()
+
+def _write_errors(preds, dls, out):
+    "Write where the errors lie: of the mean, of the two levels, of each model"
+    from collab_lesson.bias import bias_baseline
+    from collab_lesson.dot_product import error_parts
+    from collab_lesson.ratings import as_ratings
+    import pandas as pd
+    train, valid = (as_ratings(dls, o) for o in ('train', 'valid'))
+    frame = lambda r: pd.DataFrame(dict(user=r.users, title=r.items, rating=r.values))
+    levels = bias_baseline(frame(train))(frame(valid)).clip(*train.scale)
+    preds = {'mean': np.full(len(valid), train.values.mean()), 'levels': levels} | preds
+    parts = error_parts(preds, valid)
+    rows = [dict(model=k, **row) for k,row in parts.to_dict('index').items()]
+    (out/'errors.json').write_text(json.dumps(rows, indent=1))
 
 def _write_run(records, out, source, trouble):
     "Write, print and draw what is finished; returns the first trouble that there was"
@@ -350,7 +407,9 @@ def _write_run(records, out, source, trouble):
     def table():
         print('\n' + lesson_table(records, source.path is None).to_string(index=False))
         if source.path is None:
-            print('\n"notes": the last validation loss that the original notes print.')
+            print('\n"notes": the last validation loss that the original notes print, '
+                  "drawing with replacement.\n\"once\": every rating once an epoch, "
+                  'and no weight decay but where the name says so.')
     def draw():
         import matplotlib
         backend = matplotlib.get_backend()
@@ -776,8 +835,7 @@ def _describe(r, repeats):
 # %% ../nbs/91_cli.ipynb #cell-29
 commands = dict(run=run, data=data, recommend=recommend)
 _about = dict(  # again, because python -OO drops docstrings
-    run='Train every model of the lesson in turn, print one table, '
-    'write OUT/lesson.json and OUT/lesson.png',
+    run='Train every model of the lesson in turn, print one table, write all to OUT',
     data='Describe ratings: MovieLens 100K, fetched if it is missing, or your own file',
     recommend='Recommend items to a user, or to anybody by items they like, and say why'
 )

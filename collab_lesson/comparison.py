@@ -22,8 +22,8 @@ from .data import palette
 from .deep_learning import CollabNN
 from .dot_product import DotProduct, score_pairs
 from .movielens import load_movies, load_users
-from .ranking import (BPR, EASE, ItemCosine, Popularity, _hits, _n_relevant, _Tally,
-                                   top_items)
+from .ranking import (BPR, EASE, ItemCosine, Popularity, _hits,
+                                   _n_relevant, _Tally, top_items)
 from .ratings import Ratings, check_sizes
 from .sigmoid_range import DotProductWithRange
 from .speed import timed
@@ -31,19 +31,29 @@ from .training import fit
 
 # %% ../nbs/23_comparison.ipynb #cell-7
 def make_task(
-    train, test,  # two `Ratings` with one numbering and no pair in both, such as `r[rows]` and `r[other_rows]`
-    k=None,       # None: predict the ratings of the test part. A number: list so many unseen items for every user
-    features=None # (users, items): two arrays, one row of features for each row of the tables, row 0 included
+    # two `Ratings` with one numbering and no pair in both, such as `r[rows]` and
+    # `r[other_rows]`
+    train, test,
+    # None: predict the ratings of the test part. A number: list so many unseen items
+    # for every user
+    k=None,
+    # (users, items): two arrays, one row of features for each row of the tables, row 0
+    # included
+    features=None
 )->tuple:         # the task, and the answers, which no system gets to see
-    "What every system is given; raises ValueError for parts that number users or items differently, or that have pairs in common"
+    """What every system is given; raises ValueError for parts that number users or
+    items differently, or that have pairs in common"""
     if k is not None: check_sizes(k=k)
     train.check_same(test)
     if test.unknown:
-        raise ValueError(f'{test.unknown} test ratings are of users or items without a number; take both parts '
-                         'from one table, as ratings[rows].')
+        raise ValueError(
+            f'{test.unknown} test ratings are of users or items without a number; take '
+            'both parts '
+            'from one table, as ratings[rows].')
     key = lambda r: r.users.astype(np.int64)*r.n_items + r.items
     if n := int(np.isin(key(test), key(train)).sum()):
-        raise ValueError(f'{n} pairs are in both parts; a test on training ratings tests nothing.')
+        raise ValueError(
+            f'{n} pairs are in both parts; a test on training ratings tests nothing.')
     t = dict(train=train)
     if k is None:
         t['test_pairs'] = torch.from_numpy(np.stack([test.users, test.items], 1)).long()
@@ -55,30 +65,39 @@ def make_task(
 # %% ../nbs/23_comparison.ipynb #a266ad20
 def task_arrays(
     task # from `make_task`
-)->SimpleNamespace: # arrays of one length for training, others for the test; row numbers from 0
-    "The same task for systems that know nothing of this library; their lists have -1 where there is no item"
+    # arrays of one length for training, others for the test; row numbers from 0
+)->SimpleNamespace:
+    """The same task for systems that know nothing of this library; their lists have -1
+    where there is no item"""
     r, whole = task.train, lambda o: np.asarray(o).astype(np.int64)
-    res = dict(users=whole(r.users)-1, movies=whole(r.items)-1, ratings=r.values, times=r.times)
+    res = dict(users=whole(r.users)-1, movies=whole(r.items)-1, ratings=r.values,
+               times=r.times)
     res |= dict(n_users=r.n_users-1, n_movies=r.n_items-1)
     if hasattr(task, 'k'): res['k'] = task.k
     else:
         users, movies = whole(task.test_pairs).T - 1
         res |= dict(test_users=users, test_movies=movies, test_times=task.test_times)
     if hasattr(task, 'user_features'):
-        res |= dict(user_features=task.user_features[1:], movie_features=task.item_features[1:])
+        res |= dict(user_features=task.user_features[1:],
+                    movie_features=task.item_features[1:])
     return SimpleNamespace(**{k: v for k,v in res.items() if v is not None})
 
 # %% ../nbs/23_comparison.ipynb #cell-13
 def movielens_features(
     ratings  # `Ratings` of MovieLens 100K
-)->tuple:    # (n_users,f): age, work, gender, first digit of the zip code; (n_items,g): year, genres. Row 0 is zero
+    # (n_users,f): age, work, gender, first digit of the zip code; (n_items,g): year,
+    # genres. Row 0 is zero
+)->tuple:
     "Side information of MovieLens 100K, for `make_task`"
     people, movies = load_users(), load_movies()
     ages = pd.cut(people.age, [0,18,25,35,45,50,56,100]).astype(str)
     years = [0,1940,1950,1960,1970,1980,1985,1990,1992,1993,1994,1995,1996,1997,2000]
     years = pd.cut(movies.year.astype(float).fillna(1990), years).astype(str)
-    of_people = pd.DataFrame(dict(age=ages, job=people.occupation, gender=people.gender, zip=people.zip_code.str[0]))
-    of_movies = pd.concat([pd.get_dummies(years), movies.genres.str.get_dummies()], axis=1).astype(float)
+    of_people = pd.DataFrame(
+        dict(age=ages, job=people.occupation, gender=people.gender,
+             zip=people.zip_code.str[0]))
+    of_movies = pd.concat(
+        [pd.get_dummies(years), movies.genres.str.get_dummies()], axis=1).astype(float)
     return (table_features(of_people, people.user, ratings.user_names).toarray(),
             table_features(of_movies, movies.movie, ratings.item_names).toarray())
 
@@ -90,7 +109,8 @@ def _fitted(model, train, *args, **kwargs):
     return run.model
 
 def _lists(model, t):
-    "(users, k) rows of the best unseen items of users 1, 2, …; 0 where there are no more"
+    """(users, k) rows of the best unseen items of users 1, 2, …; 0 where there are no
+    more"""
     users = torch.arange(1, t.train.n_users)
     blocks = top_items(model, t.train, users, t.k, t.train)
     res = torch.cat([top*(score>-torch.inf) for _,top,score in blocks])
@@ -101,7 +121,8 @@ def trained(
     n_factors=50, bs=64, lr=5e-3, wd=.01, n_epoch=5, replace=True # the notes' recipe
 ):              # a system
     "A model trained by `fit`, as a system"
-    defaults = dict(n_factors=n_factors, bs=bs, lr=lr, wd=wd, n_epoch=n_epoch, replace=replace)
+    defaults = dict(n_factors=n_factors, bs=bs, lr=lr, wd=wd, n_epoch=n_epoch,
+                    replace=replace)
     def system(t, seed, **settings):
         o = SimpleNamespace(**{**defaults, **settings})
         set_seed(seed)
@@ -116,36 +137,49 @@ def trained(
 def bias_system(t, seed, **settings):
     "`bias_baseline` as a system"
     r = t.train
-    predict = bias_baseline(pd.DataFrame(dict(user=r.users, title=r.items, rating=r.values)), **settings)
-    return lambda: predict(pd.DataFrame(t.test_pairs.numpy(), columns=['user', 'title'])).clip(*r.scale)
+    predict = bias_baseline(
+        pd.DataFrame(dict(user=r.users, title=r.items, rating=r.values)), **settings)
+    return lambda: predict(pd.DataFrame(t.test_pairs.numpy(), columns=['user', 'title'])
+                           ).clip(*r.scale)
 
 def als_system(t, seed, **settings):
     "`ALS` as a system"
-    if hasattr(t, 'k'): settings = dict(y_range=None) | settings # clipped predictions would be equal at the top
+    if hasattr(t, 'k'):
+        # clipped predictions would be equal at the top
+        settings = dict(y_range=None) | settings
     model = _fitted(ALS(seed=seed, **settings), t.train, device='cpu')
-    return (lambda: _lists(model, t)) if hasattr(t, 'k') else lambda: score_pairs(model, t.test_pairs).numpy()
+    return (lambda: _lists(model, t)) if hasattr(
+        t, 'k') else lambda: score_pairs(model, t.test_pairs).numpy()
 
 def bayes_system(t, seed, side=False, **settings):
-    "`BayesianMF` as a system; with `side`, it uses features, histories and the day of the rating"
-    model = BayesianMF(seed=seed, implicit=side, windows=(86400,) if side else (), **settings)
-    extra = dict(user_features=t.user_features, movie_features=t.item_features) if side else {}
+    """`BayesianMF` as a system; with `side`, it uses features, histories and the day of
+    the rating"""
+    model = BayesianMF(seed=seed, implicit=side, windows=(86400, ) if side else (),
+                       **settings)
+    extra = dict(user_features=t.user_features,
+                 movie_features=t.item_features) if side else {}
     model = _fitted(model, t.train, device='cpu', **extra)
     if side: return lambda: model.predict_at(t.test_pairs, t.test_times).numpy()
     return lambda: score_pairs(model, t.test_pairs).numpy()
 
 # %% ../nbs/23_comparison.ipynb #cell-24
 def fastai_system(t, seed):
-    "fastai's `collab_learner` and loaders, with the notes' recipe and wd .1, as a system"
+    """fastai's `collab_learner` and loaders, with the notes' recipe and wd .1, as a
+    system"""
     from fastai.collab import CollabDataLoaders, collab_learner
     set_seed(seed)
-    df = pd.DataFrame(dict(user=t.train.users, title=t.train.items, rating=t.train.values))
-    dls = CollabDataLoaders.from_df(df, item_name='title', valid_pct=.001, # it needs some validation rows
+    df = pd.DataFrame(
+        dict(user=t.train.users, title=t.train.items, rating=t.train.values))
+    # it needs some validation rows
+    dls = CollabDataLoaders.from_df(df, item_name='title', valid_pct=.001,
                                     seed=seed, bs=64, device='cpu')
     learn = collab_learner(dls, n_factors=50, y_range=(0,5.5))
     with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(5, 5e-3, wd=.1)
     def answer():
-        test = dls.test_dl(pd.DataFrame(t.test_pairs.numpy(), columns=['user', 'title']))
-        with learn.no_bar(): return learn.get_preds(dl=test)[0].flatten().clamp(*t.train.scale).numpy()
+        test = dls.test_dl(pd.DataFrame(t.test_pairs.numpy(), columns=['user',
+                                                                       'title']))
+        with learn.no_bar():
+            return learn.get_preds(dl=test)[0].flatten().clamp(*t.train.scale).numpy()
     return answer
 
 def stopped_early(
@@ -159,19 +193,24 @@ def rating_systems(
     stock=False # also fastai's own learner, which takes a minute?
 )->dict:        # name → system
     "The models of this book that predict stars"
-    return {**({'fastai collab_learner': fastai_system} if stock else {}),
-        'bias baseline': bias_system,
+    return {
+        **({
+            'fastai collab_learner': fastai_system
+        } if stock else {}), 'bias baseline': bias_system,
         'DotProduct': trained(DotProduct),
         'DotProductWithRange': trained(DotProductWithRange),
-        'DotProductBias': trained(DotProductBias),
-        'DotProductBias, wd .1': trained(DotProductBias, wd=.1),
-        'DotProductBias, tuned': trained(DotProductBias, replace=False),
-        'CollabNN': trained(lambda n_users, n_items, k: CollabNN((n_users,k), (n_items,k)), replace=False),
-        'ALS': als_system,
-        'BayesianMF': bayes_system,
-        **{f'BayesianMF, {n} sweeps': stopped_early(bayes_system, n) for n in (20,40)},
-        'BayesianMF, side information': partial(bayes_system, side=True),
-        'BayesianMF, side information, 40 sweeps': stopped_early(partial(bayes_system, side=True), 40)}
+        'DotProductBias': trained(DotProductBias), 'DotProductBias, wd .1': trained(
+            DotProductBias,
+            wd=.1), 'DotProductBias, tuned': trained(DotProductBias, replace=False),
+        'CollabNN': trained(
+            lambda n_users, n_items, k: CollabNN((n_users, k), (n_items, k)),
+            replace=False), 'ALS': als_system, 'BayesianMF': bayes_system,
+        **{f'BayesianMF, {n} sweeps': stopped_early(bayes_system, n)
+           for n in (20, 40)}, 'BayesianMF, side information': partial(
+            bayes_system,
+            side=True), 'BayesianMF, side information, 40 sweeps': stopped_early(
+                partial(bayes_system, side=True), 40)
+    }
 
 # %% ../nbs/23_comparison.ipynb #cell-27
 def popularity_system(t, seed):
@@ -187,7 +226,8 @@ def cosine_system(t, seed):
 def bpr_system(t, seed, n_factors=64, **settings):
     "`BPR` as a system"
     set_seed(seed)
-    model = _fitted(BPR(t.train.n_users, t.train.n_items, n_factors), t.train, device='cpu', **settings)
+    model = _fitted(BPR(t.train.n_users, t.train.n_items, n_factors), t.train,
+                    device='cpu', **settings)
     return lambda: _lists(model, t)
 
 def ease_system(t, seed, both=False, **settings):
@@ -213,59 +253,88 @@ def run_here(
     task,     # from `make_task`
     seed=42,
     settings={} # keyword arguments for the system
-)->tuple:     # what the system answered, and what it cost: seconds on the clock and of the processor
+    # what the system answered, and what it cost: seconds on the clock and of the
+    # processor
+)->tuple:
     "Fit and answer in this process"
     answer, fit_wall_s, fit_s = timed(lambda: system(task, seed, **settings))
     res, predict_wall_s, predict_s = timed(answer)
-    return res, dict(fit_s=fit_s, predict_s=predict_s, fit_wall_s=fit_wall_s, predict_wall_s=predict_wall_s)
+    return res, dict(fit_s=fit_s, predict_s=predict_s, fit_wall_s=fit_wall_s,
+                     predict_wall_s=predict_wall_s)
 
 def score_answers(
     task,     # from `make_task`
     answers,  # the truth, from `make_task`
-    got       # what a system answered: n ratings; or (n_users-1,k) rows of items, 0 where there is none
+    # what a system answered: n ratings; or (n_users-1,k) rows of items, 0 where there
+    # is none
+    got
 )->dict:      # RMSE and MAE, or what `ranking_metrics` measures
-    "How good was it? Items that the user has seen, or that a list repeats, find nothing. Raises ValueError for an answer of another shape, or one that is not finite"
+    """How good was it? Items that the user has seen, or that a list repeats, find
+    nothing. Raises ValueError for an answer of another shape, or one that is not
+    finite"""
     got = np.asarray(got)
     want = (task.train.n_users-1, task.k) if hasattr(task, 'k') else (len(answers),)
-    if got.shape!=want: raise ValueError(f'The answer has shape {got.shape}; {want} is needed.')
-    if not np.isfinite(got).all(): raise ValueError(f'{(~np.isfinite(got)).sum()} of {got.size} answers are not finite numbers.')
+    if got.shape!=want:
+        raise ValueError(f'The answer has shape {got.shape}; {want} is needed.')
+    if not np.isfinite(got).all():
+        raise ValueError(
+            f'{(~np.isfinite(got)).sum()} of {got.size} answers are not finite numbers.'
+        )
     if not hasattr(task, 'k'):
         error = got.astype(float)-answers
         return dict(RMSE=(error**2).mean()**.5, MAE=np.abs(error).mean())
     if got.dtype.kind not in 'iu' or got.min()<0 or got.max()>=task.train.n_items:
-        raise ValueError(f'Lists must hold rows of items, from 1 to {task.train.n_items-1}, and 0 where there is none.')
+        raise ValueError(
+            f'Lists must hold rows of items, from 1 to {task.train.n_items-1}, and 0 '
+            'where there is none.'
+        )
     users = torch.arange(1, len(got)+1)
     top = torch.from_numpy(got.astype(np.int64))
-    again = pd.DataFrame(dict(user=users.repeat_interleave(task.k), item=top.flatten())).duplicated()
-    top[torch.tensor(again.to_numpy()).view_as(top) | _hits(task.train, users, top)] = 0 # twice, or seen: a wasted place
+    again = pd.DataFrame(dict(user=users.repeat_interleave(task.k),
+                              item=top.flatten())).duplicated()
+    # twice, or seen: a wasted place
+    top[torch.tensor(again.to_numpy()).view_as(top) | _hits(task.train, users, top)] = 0
     R, tally = _n_relevant(answers)[1:], _Tally(task.k, task.train.n_items)
     users, top, R = users[R>0], top[R>0], R[R>0]
     tally.add(_hits(answers, users, top), top, top>0, R)
     return tally.result(task.train.n_items-1).to_dict()
 
 def compare(
-    systems,     # name → system, as from `rating_systems`; or any other dict, if `run` knows what to do with it
+    # name → system, as from `rating_systems`; or any other dict, if `run` knows what to
+    # do with it
+    systems,
     task,        # from `make_task`
     answers,     # likewise
     seeds=(42,),
     settings={}, # name → keyword arguments, for those that shall not have the defaults
-    run=run_here    # how to run one: in this process, or elsewhere; it may return None and dict(error='why') instead of an answer
+    # how to run one: in this process, or elsewhere; it may return None and
+    # dict(error='why') instead of an answer
+    run=run_here
 )->pd.DataFrame: # one row per seed and system: quality and cost
-    "Give one task to all systems, one after the other, in every round with another seed; raises ValueError without systems"
+    """Give one task to all systems, one after the other, in every round with another
+    seed; raises ValueError without systems"""
     if not systems: raise ValueError('There are no systems to compare.')
     rows = []
     for seed in seeds:
         for name,system in systems.items():
             got, cost = run(name, system, task, seed, settings.get(name, {}))
-            rows.append(dict(system=name, seed=seed, **({} if got is None else score_answers(task, answers, got)), **cost))
+            rows.append(
+                dict(system=name, seed=seed,
+                     **({} if got is None else score_answers(task, answers, got)),
+                     **cost))
     return pd.DataFrame(rows)
 
 # %% ../nbs/23_comparison.ipynb #cell-36
 def summarize(
     df # from `compare`
-)->pd.DataFrame: # one row per system: mean of each column over seeds, `±` its standard deviation for quality, medians for cost
+    # one row per system: mean of each column over seeds, `±` its standard deviation for
+    # quality, medians for cost
+)->pd.DataFrame:
     "What several seeds said, best system first"
-    quality, cost = (['RMSE','MAE'] if 'RMSE' in df and df.RMSE.notna().any() else ['nDCG','precision','recall','MAP','coverage','gini']), ['fit_s','predict_s','peak_mb']
+    quality, cost = (['RMSE', 'MAE'] if 'RMSE' in df and df.RMSE.notna().any() else
+                     ['nDCG', 'precision', 'recall', 'MAP', 'coverage', 'gini']), [
+                         'fit_s', 'predict_s', 'peak_mb'
+                     ]
     g = df.groupby('system', sort=False)
     res = g[quality].mean()
     res.insert(1, '±', g[quality[0]].std())
@@ -310,34 +379,46 @@ def _spread(y, gap):
     return y
 
 def plot_pareto(
-    df,       # from `compare`; a column `side` tells 'book' from 'peers'
+    df,       # from `compare`; a column `from` tells 'book' from 'peers'
     metric,   # 'RMSE' (less is better) or 'nDCG' (more is better)
     ax=None,  # matplotlib axes; default: new ones
     ylim=None # limits of the metric; default: those of the data
 ):
-    "Quality against seconds to fit and answer, every system a labeled point, and the frontier of each side"
+    """Quality against seconds to fit and answer, and the frontier of each side, with
+    names"""
     import matplotlib.pyplot as plt
-    if ax is None: ax = plt.subplots(figsize=(9,6))[1]
+    if ax is None: ax = plt.subplots(figsize=(9,5.5))[1]
     s = summarize(df).dropna(subset=[metric])
     s['seconds'] = s.fit_s+s.predict_s
     if 'from' not in s: s['from'] = 'book'
-    for side,color,marker,ls in [('book',palette[0],'o','-'), ('peers',palette[3],'s','--')]:
+    sign, fronts = 1 if metric=='RMSE' else -1, []
+    sides = [('book', 'this book', palette[0], 'o', '-'),
+             ('peers', 'other libraries', palette[3], 's', '--')]
+    for side,label,color,marker,line in sides:
         g = s[s['from']==side].sort_values('seconds')
         if len(g)==0: continue
-        ax.plot(g.seconds, g[metric], marker, color=color, label={'book': 'this book', 'peers': 'other libraries'}[side])
-        front = g[pareto(g.seconds, g[metric]*(1 if metric=='RMSE' else -1))]
-        ax.step(front.seconds, front[metric], where='post', color=color, ls=ls, lw=1)
-    ax.set(xscale='log', xlabel='seconds of one processor core, to fit and answer (log scale)', ylabel=f'{metric} ({"less" if metric=="RMSE" else "more"} is better)')
+        on = pareto(g.seconds, g[metric]*sign)
+        fronts.append((side, color, g[on]))
+        ax.step(g.seconds[on], g[metric][on], marker+line, where='post', color=color,
+                lw=1, label=label)
+        for (name,r),o in zip(g.iterrows(), on): # hollow: beaten
+            ax.plot(r.seconds, r[metric], marker, color=color,
+                    mfc=color if o else 'white',
+                    gid=f'point: {name}, {metric} {r[metric]:.4f}, {r.seconds:.2f} s')
+    ax.set(xscale='log', xlabel='seconds of one core, to fit and answer (log scale)',
+           ylabel=f'{metric} ({"less" if sign>0 else "more"} is better)')
     if ylim is not None: ax.set_ylim(*ylim)
     lo, hi = ax.get_ylim()
-    if metric=='RMSE': ax.invert_yaxis()
-    left, right = s.seconds.min(), s.seconds.max()
-    x_text = right*(right/left)**.06
-    y_text = _spread(s[metric].to_numpy(), (hi-lo)*.037)
-    y_text += min(0, hi-y_text.max()) + max(0, lo-y_text.min())  # labels stay beside the axes
-    for (name,r),y in zip(s.iterrows(), y_text):
-        color = palette[0] if r['from']=='book' else palette[3]
-        ax.annotate(name, (r.seconds, r[metric]), (x_text, y), fontsize=8, va='center', color=color, arrowprops=dict(arrowstyle='-', lw=.4, color=color, alpha=.6, relpos=(0,.5)), annotation_clip=False)
-    ax.set_xlim(left/1.5, right*1.5)
+    if sign>0: ax.invert_yaxis()
+    # our names to the left of their points, theirs to the right
+    for side,color,g in fronts:
+        left = side=='book'
+        y = g[metric].to_numpy() + (hi-lo)*(-.03 if left else .03)*sign
+        for (name,r),y in zip(g.iterrows(), _spread(y, (hi-lo)*.045)):
+            ax.annotate(name, (r.seconds, y), (-5 if left else 5, 0), color=color,
+                        textcoords='offset points', ha='right' if left else 'left',
+                        va='center', fontsize=8,
+                        bbox=dict(fc='white', ec='none', pad=.3, alpha=.8))
+    ax.set_xlim(s.seconds.min()/12, s.seconds.max()*8) # room for the names
     ax.legend(loc='lower left')
     return ax

@@ -18,7 +18,7 @@ def create_params(
     size,    # list of whole numbers, such as [n_users, n_factors]
     std=.01  # standard deviation of the initial numbers; the notes' value
 )->torch.nn.Parameter:
-    "A trainable tensor of the given size, drawn from a normal distribution; raises ValueError for sizes below 1"
+    "A trainable tensor, drawn from a normal distribution; ValueError for sizes below 1"
     check_sizes(**{f'size[{i}]': o for i,o in enumerate(size)})
     return torch.nn.Parameter(torch.zeros(*size).normal_(0, std))
 
@@ -29,7 +29,7 @@ class DotProductBiasCustom(Module):
         n_users,  # rows of the user table, `#na#` included
         n_movies, # rows of the movie table
         n_factors, # numbers per vector
-        y_range=(0,5.5) # limits that predictions approach; None: no limits; 'auto': set by `fit`
+        y_range=(0,5.5) # limits, beyond the scale; None: none; 'auto': set by `fit`
     ):
         check_sizes(n_users=n_users, n_movies=n_movies, n_factors=n_factors)
         check_y_range(y_range)

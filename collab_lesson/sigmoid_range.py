@@ -8,13 +8,11 @@ __all__ = ['sigmoid_range', 'check_y_range', 'in_range', 'DotProductWithRange', 
 
 # %% ../nbs/06_sigmoid_range.ipynb #cell-3
 #| code-fold: true
-import json, math
-from pathlib import Path
-
+import math
 import numpy as np, pandas as pd, torch
 from scipy import stats
 from fastai.collab import Embedding, Module
-from .dot_product import check_pairs
+from .dot_product import book_results, check_pairs
 from .ratings import check_sizes
 
 # %% ../nbs/06_sigmoid_range.ipynb #cell-6
@@ -28,9 +26,9 @@ def sigmoid_range(
 
 # %% ../nbs/06_sigmoid_range.ipynb #cell-13
 def check_y_range(
-    y_range # (lowest, highest) prediction; None: no limits; 'auto': those of the ratings, to be set by `fit`
+    y_range # (lowest, highest) prediction; None: no limits; 'auto': `fit` sets them
 ):
-    "Raise ValueError unless `y_range` is two finite numbers, the lower one first, or None, or 'auto'"
+    "Raise ValueError unless `y_range` is two numbers, lower one first, None or 'auto'"
     if y_range is None or isinstance(y_range, str) and y_range=='auto': return
     try: lo,hi = map(float, y_range)
     except (TypeError, ValueError):
@@ -47,7 +45,7 @@ def in_range(
     x,      # tensor of any shape
     y_range # (lowest, highest), or None for no limits
 )->torch.Tensor: # same shape
-    "`sigmoid_range` of `x`, or `x` itself where there are no limits; raises RuntimeError for 'auto' before `fit` has replaced it"
+    "`x` within its limits; raises RuntimeError for 'auto' that `fit` has not replaced"
     if y_range is None: return x
     if isinstance(y_range, str):
         raise RuntimeError(
@@ -63,7 +61,7 @@ class DotProductWithRange(Module):
         n_users,  # rows of the user table, `#na#` included
         n_movies, # rows of the movie table
         n_factors, # numbers per vector
-        y_range=(0,5.5) # limits that predictions approach, a little beyond the scale so that 1 and 5 can be reached; None: no limits; 'auto': set by `fit`
+        y_range=(0,5.5) # limits, beyond the scale; None: none; 'auto': set by `fit`
     ):
         check_sizes(n_users=n_users, n_movies=n_movies, n_factors=n_factors)
         check_y_range(y_range)
@@ -80,7 +78,7 @@ class DotProductWithRange(Module):
 
 # %% ../nbs/06_sigmoid_range.ipynb #ebaef568
 class Shifted(Module):
-    "The predictions of `model` plus a constant, so that training starts there and not at 0"
+    "The predictions of `model` plus a constant: training starts there, not at 0"
     def __init__(self,
         model,   # any model without a range
         constant # in stars, such as the mean of the training ratings
@@ -93,20 +91,9 @@ class Shifted(Module):
 #| code-fold: true
 def board_runs(
     folder='results' # where ablation.json is, if the repository is there
-)->pd.DataFrame:     # a run a row: start, bias, wd, replace, seed; train and valid, one loss an epoch
-    "The runs behind the board of Part II; raises FileNotFoundError where they cannot be had"
-    from urllib.request import urlopen
-    from collab_lesson._modidx import d # nbdev's copy of settings.ini
-    file = Path(folder)/'ablation.json'
-    if file.exists(): return pd.DataFrame(json.loads(file.read_text(encoding='utf-8')))
-    raw = d['settings']['git_url'].replace('//github.com/',
-                                           '//raw.githubusercontent.com/')
-    url = f"{raw}/{d['settings']['branch']}/nbs/results/ablation.json"
-    try:
-        with urlopen(url, timeout=10) as f: return pd.DataFrame(json.loads(f.read()))
-    except (OSError, ValueError) as e:
-        why = f'There is no {file.absolute()}, and {url} cannot be read: {e}'
-        raise FileNotFoundError(why) from None
+)->pd.DataFrame:     # a run a row; train and valid hold one loss an epoch
+    "The runs behind the board of Part II; raises FileNotFoundError without them"
+    return pd.DataFrame(book_results('ablation.json', folder))
 
 # %% ../nbs/06_sigmoid_range.ipynb #3170608b
 #| code-fold: true
@@ -117,7 +104,7 @@ def losses_of(
     wd=0,            # weight decay
     replace=False    # drawn as in the notes?
 ):                   # function of a seed, as `versus` takes it
-    "Validation loss after the last epoch of one model of the board, by seed; raises ValueError for one that is not there"
+    "Last validation loss of one model of the board, by seed; ValueError for no model"
     r = runs[(runs.start == start) & (runs.bias == bias) & (runs.wd == wd) &
              (runs['replace'] == replace)]
     if not len(r):
@@ -131,7 +118,7 @@ def show_board(
     lit=None,  # function of (start, bias, wd): is this field shown? default: all are
     seeds=range(42, 47), level=.95 # of the interval of the mean (Student's t)
 ):             # matplotlib figure
-    "The board of Part II as a heat map: mean validation loss of the last epoch, and its interval"
+    "The board of Part II as a heat map: mean of the last losses, and its interval"
     import matplotlib.pyplot as plt
     starts, biases, t = ['zero', 'mean', 'range'], [False, True], stats.t.ppf(
         (1+level)/2,

@@ -272,36 +272,77 @@ def _loaders(model, train, valid, bs, device):
 
 # %% ../nbs/05_training.ipynb #cell-43b
 def fit(
-    model,                   # takes (bs,2) row numbers, returns (bs,) ratings; or has a method `fit` of its own, as ALS has. Trained in place
-    train,                   # `Ratings`, or DataLoaders on a table, which are turned into tensors unless they are already
+    # takes (bs,2) row numbers, returns (bs,) ratings; or has a method `fit` of its own,
+    # as ALS has. Trained in place
+    model,
+    # `Ratings`, or DataLoaders on a table, which are turned into tensors unless they
+    # are already
+    train,
     n_epoch=None,            # passes over the training ratings; default: 5
-    lr=None,                 # top learning rate of the one-cycle schedule; default: .005
-    wd=None,                 # decoupled weight decay; default: .01, fastai's. Biases and normalization layers are spared
-    loss_func=None,          # default: the model's own, or squared error, flattened so that (bs,1) and (bs,) agree
-    bar=None,                # show a progress bar? default: in a notebook or at a terminal
+    # top learning rate of the one-cycle schedule; default: .005
+    lr=None,
+    # decoupled weight decay; default: .01, fastai's. Biases and normalization layers
+    # are spared
+    wd=None,
+    # default: the model's own, or squared error, flattened so that (bs,1) and (bs,)
+    # agree
+    loss_func=None,
+    # show a progress bar? default: in a notebook or at a terminal
+    bar=None,
     valid=None,              # `Ratings` to validate on, from the same `split`
-    bs=None,                 # ratings per batch of `Ratings`; default: `batch_size` of their number
+    # ratings per batch of `Ratings`; default: `batch_size` of their number
+    bs=None,
     device='auto',           # where to train on `Ratings`
-    **kwargs                 # for a model that fits itself
+    # 'sgd': one rating at a time, compiled (chapter 21, which has its settings);
+    # default: AdamW
+    solver=None,
+    **kwargs                 # for a model that fits itself, or for a solver
 )->Run:
-    "Train with AdamW and one cycle, as `Learner.fit_one_cycle` does, or as the model does itself; raises FloatingPointError when the loss stops being a number, ValueError for ratings that the model cannot reach"
-    if not isinstance(model, torch.nn.Module): raise TypeError(f'A model is needed, not a {type(model).__name__}.')
-    if hasattr(model, 'fit'): return _fit_itself(model, train, valid, dict(n_epoch=n_epoch, lr=lr, wd=wd, bs=bs, loss_func=loss_func), bar=bar, device=device, **kwargs)
-    if kwargs: raise TypeError(f'fit has no argument {", ".join(kwargs)} for a {type(model).__name__}.')
+    """Train with AdamW and one cycle, as `Learner.fit_one_cycle` does, or as the model
+    does itself; raises FloatingPointError when the loss stops being a number,
+    ValueError for ratings that the model cannot reach"""
+    if not isinstance(model, torch.nn.Module):
+        raise TypeError(f'A model is needed, not a {type(model).__name__}.')
+    if hasattr(model, 'fit'):
+        return _fit_itself(
+            model, train, valid,
+            dict(n_epoch=n_epoch, lr=lr, wd=wd, bs=bs, loss_func=loss_func,
+                 solver=solver), bar=bar, device=device, **kwargs)
+    if solver is not None: # by name, since its chapter comes later
+        if solver!='sgd': raise ValueError(f"solver={solver!r} must be 'sgd' or None.")
+        if bs is not None or loss_func is not None:
+            raise ValueError(
+                "solver='sgd' takes no bs and no loss_func: one rating at a time, "
+                "squared error."
+            )
+        from pkgutil import resolve_name
+        return resolve_name('collab_lesson.speed:fit_sgd')(model, train, n_epoch, lr,
+                                                           wd, valid=valid, bar=bar,
+                                                           **kwargs)
+    if kwargs:
+        raise TypeError(
+            f'fit has no argument {", ".join(kwargs)} for a {type(model).__name__}.')
     recipe = dict(n_epoch=5, lr=5e-3, wd=.01, bs=None) | getattr(model, 'recipe', {})
-    n_epoch, lr, wd, bs = (recipe[k] if v is None else v for k,v in dict(n_epoch=n_epoch, lr=lr, wd=wd, bs=bs).items())
+    n_epoch, lr, wd, bs = (
+        recipe[k] if v is None else v
+        for k, v in dict(n_epoch=n_epoch, lr=lr, wd=wd, bs=bs).items())
     loss_func = loss_func or getattr(model, 'loss', None) or MSELossFlat()
     check_sizes(n_epoch=n_epoch)
     _check_training(model, lr, wd)
-    dls, data, held_out = _loaders(model, train, valid, bs if isinstance(train, Ratings) else None, device)
-    if len(dls.train)==0: raise ValueError('The training loader has no batches: fewer ratings than bs? Lower bs.')
+    dls, data, held_out = _loaders(model, train, valid,
+                                   bs if isinstance(train, Ratings) else None, device)
+    if len(dls.train)==0:
+        raise ValueError(
+            'The training loader has no batches: fewer ratings than bs? Lower bs.')
     unit = 1.
     if data is not None:
         mark_fitted(model, data)
         unit = set_range(model, data)
     model.to(getattr(dls.train, 'device', None)).train()
-    opt = FusedAdam([p for p in model.parameters() if p.requires_grad], float(lr), wd=float(wd))
-    for p in norm_bias_params(model, with_bias=True): opt.state[p]['do_wd'] = False # as `Learner` does
+    opt = FusedAdam([p for p in model.parameters() if p.requires_grad], float(lr),
+                    wd=float(wd))
+    for p in norm_bias_params(model, with_bias=True):
+        opt.state[p]['do_wd'] = False # as `Learner` does
     lrs,moms = (o.tolist() for o in one_cycle(n_epoch*len(dls.train), float(lr)))
     if bar is None: bar = at_terminal() or 'ipykernel' in sys.modules
     losses, rows, step, checked, interrupted = [], [], 0, 0, False
@@ -319,19 +360,30 @@ def fit(
                 losses.append(loss.detach())
                 step += 1
                 # Looking at a loss makes a GPU wait, so look at 64 together
-                if step-checked==64: _check_finite(losses[checked:], checked); checked = step
+                if step-checked == 64:
+                    _check_finite(losses[checked:], checked)
+                    checked = step
                 if bar: pbar.update(step)
             if step>checked: _check_finite(losses[checked:], checked); checked = step
-            smooth = pd.Series(torch.stack(losses).tolist()).ewm(alpha=.02).mean().iloc[-1]
-            rows.append((epoch, smooth, valid_loss(model, dls.valid, loss_func), time.perf_counter()-start))
+            smooth = pd.Series(
+                torch.stack(losses).tolist()).ewm(alpha=.02).mean().iloc[-1]
+            rows.append(
+                (epoch, smooth, valid_loss(model, dls.valid,
+                                           loss_func), time.perf_counter()-start))
             if bar: pbar.comment = f'valid loss {rows[-1][2]:.4f}'
     except KeyboardInterrupt:
         interrupted = True
-        print(f'Interrupted in epoch {len(rows)}, at step {step}; the {len(rows)} epochs that were done are kept.')
+        print(
+            f'Interrupted in epoch {len(rows)}, at step {step}; the {len(rows)} epochs '
+            'that were done are kept.'
+        )
     finally:
         if bar: pbar.on_iter_end()
-    return Run(model, pd.DataFrame(rows, columns=['epoch', 'train_loss', 'valid_loss', 'seconds']),
-               np.array([o.item() for o in losses]), interrupted, 0 if held_out is None else held_out.unknown)
+    return Run(
+        model,
+        pd.DataFrame(rows, columns=['epoch', 'train_loss', 'valid_loss', 'seconds']),
+        np.array([o.item() for o in losses]), interrupted,
+        0 if held_out is None else held_out.unknown)
 
 # %% ../nbs/05_training.ipynb #14e7c7e3
 def _fit_itself(model, train, valid, settings, **kwargs):

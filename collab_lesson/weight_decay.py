@@ -16,10 +16,10 @@ def sweep_weight_decay(
     make_model,  # function without arguments that returns a fresh model
     dls,         # DataLoaders or `Ratings`, as for `fit`
     wds=(0, .01, .03, .1, .3, 1.), # values to try, each on a fresh model
-    seed=42,     # set before each model, so that all start from the same weights and see the same batches
+    seed=42,     # set before each model: the same first weights, the same batches
     **kwargs     # anything else that `fit` takes
 )->dict:         # wd → `Run`; without those that Ctrl-C has cut short
-    "Train a fresh model for each weight decay; raises ValueError for a negative one or none at all"
+    "A fresh model for each weight decay; raises ValueError for a negative one or none"
     wds = list(wds)
     if not wds: raise ValueError('wds is empty; give at least one weight decay to try.')
     if min(wds)<0: raise ValueError(f'wds={wds}: a weight decay must not be negative.')

@@ -136,6 +136,32 @@
     reader.addEventListener('click', e => { e.preventDefault(); set(on = !on); remember('book-reader', on) })
   }
 
+  // A figure whose marks have names says them: where the pointer is, and where the keyboard is (arrows go from mark to mark)
+  all('.pointing').forEach(box => {
+    const says = document.createElement('output')
+    box.append(says)
+    const say = mark => {
+      says.textContent = mark ? mark.getAttribute('aria-label') : ''
+      if (!mark) return
+      const b = box.getBoundingClientRect(), m = mark.getBoundingClientRect()
+      says.style.left = Math.max(0, Math.min(m.left - b.left + m.width / 2, b.width - says.offsetWidth)) + 'px'
+      says.style.top = m.bottom - b.top + 6 + 'px'
+    }
+    all('svg', box).forEach(svg => {
+      const marks = all('.point', svg)
+      marks.forEach((o, i) => {
+        o.setAttribute('tabindex', i ? -1 : 0)
+        for (const e of ['pointerenter', 'focus']) o.addEventListener(e, () => say(o))
+        for (const e of ['pointerleave', 'blur']) o.addEventListener(e, () => say(null))
+        o.addEventListener('keydown', e => {
+          const step = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[e.key]
+          if (step) { e.preventDefault(); marks[(i + step + marks.length) % marks.length].focus() }
+          if (e.key === 'Escape') say(null)
+        })
+      })
+    })
+  })
+
   // The picture of the first page, live: two numbers for each person and each film (those of tools/card.py). A person's are a ridge
   // regression on their stars with the films held still (chapter 13), so a changed star moves them by (M'M + .3 I)^-1 M' (new - old).
   const picture = document.querySelector('main img[src$="table.png"]')

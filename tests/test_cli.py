@@ -95,7 +95,7 @@ def test_run(env, tmp_path):
     "One model for one epoch, with the defaults for all the rest"
     p = collab_lesson('run', '--models', 'DotProduct', '--epochs', 1, '--out', tmp_path/'new/folder', **env)
     assert p.returncode==0 and p.stderr=='', p.stderr
-    assert sorted(o.name for o in (tmp_path/'new/folder').iterdir())==['lesson.json', 'lesson.png']
+    assert sorted(o.name for o in (tmp_path/'new/folder').iterdir())==['errors.json', 'lesson.json', 'lesson.png']
     (record,) = records_of(tmp_path/'new/folder')
     assert (record['model'], record['seed'], record['epoch'], record['bs'])==('DotProduct', 42, 0, 64)
     assert 1.0 < record['valid_loss'] < 1.2 and record['seconds']>0
@@ -191,6 +191,29 @@ def test_all_models_are_the_default(short_runs):
         for note in o.notes: assert f'{note:.4f}' in out
     assert {'.8743', '.8864', '.9528', '.8903', '.8536'} <= set(re.findall(r'\.\d{4}', out)), 'what the original notes print'
 
+def test_both_draws_of_ratings_have_a_column(short_runs):
+    "and differ from one another; without the notes' draw there is one column of each kind"
+    out, records = short_runs['all']
+    assert [o['replace'] for o in records]==[True, False]*(len(records)//2)
+    assert all(o['model'].endswith('-once')!=o['replace'] for o in records)
+    for o in ["valid loss, notes' draw", 'valid loss, once', 'RMSE, once']: assert o in out
+    last = {o['model']: o['valid_loss'] for o in records}
+    for k in [o for o in last if o+'-once' in last]:
+        (line,) = re.findall(rf'(?m)^ *{k} .*', out)
+        assert f'{last[k]:.4f}' in line and f"{last[k+'-once']:.4f}" in line and last[k]!=last[k+'-once'], line
+    assert ', once' not in short_runs['seeds'][0] and 'valid loss' in short_runs['seeds'][0]
+
+def test_where_the_errors_lie_is_written(all_runs, short_runs):
+    "The parts sum to the mean of the last losses of all seeds"
+    for name in ('seeds', 'all'):
+        parts = {o.pop('model'): o for o in json.loads((all_runs[1][name]/'errors.json').read_text())}
+        last = pd.DataFrame(short_runs[name][1]).groupby(['model', 'seed'], sort=False).valid_loss.last().groupby('model', sort=False).mean()
+        assert list(parts)==['mean', 'levels', *last.index]
+        for k,o in parts.items():
+            mse = o.pop('mse')
+            assert abs(sum(o.values())-mse)<1e-9 and abs(mse-last.get(k, mse))<1e-4, (k, mse)
+            assert (o['seeds']>0)==(name=='seeds' and k in last), (k, o)
+
 def test_more_per_batch_than_there_is(all_runs):
     res, outs, _ = all_runs
     assert one_line(res['bs']) and re.search('(?i)bs|batch', res['bs'][2])
@@ -212,10 +235,11 @@ def test_run_on_ratings_of_another_scale(all_runs):
     code, out, err = res['own']
     assert code==0 and 'notes' not in out and '1,501 ratings from -10 to 10' in out, (out, err)
     records = records_of(outs['own'])
-    assert list(dict.fromkeys(o['model'] for o in records))==[*recipes, 'ALS']
+    assert list(dict.fromkeys(o['model'] for o in records))==[*(k for k,o in recipes.items() if not o.replace), 'ALS'], "the notes' draw says nothing here"
+    assert not (outs['own']/'errors.json').exists()
     assert not any(v!=v for o in records for v in o.values()) and re.search('ALS .* – ', out), 'a dash for the loss that ALS has not'
     last = {o['model']: o['valid_loss'] for o in records}
-    assert last['DotProductBias-continued']<20, 'guessing the mean gives 28'
+    assert last['DotProductBias-continued-once']<20, 'guessing the mean gives 28'
     assert {o['bs'] for o in records}=={64} and last['ALS']<10, last
     assert {o['bs'] for o in records_of(outs['sigint second'])}=={32}
 

@@ -127,7 +127,7 @@ def test_command(clean, tmp_path):
     assert p.stderr=='' and 'run' in p.stdout and 'data' in p.stdout
     if not folders(): pytest.skip('the rest needs MovieLens 100K on this machine')
     p = sh(command, 'run', '--models', 'DotProduct', '--epochs', 1, '--bs', 4096, cwd=tmp_path, COLLAB_LESSON_DATA=str([*folders().values()][0]))
-    assert p.stderr=='' and sorted(o.name for o in (tmp_path/'runs').iterdir())==['lesson.json', 'lesson.png']
+    assert p.stderr=='' and sorted(o.name for o in (tmp_path/'runs').iterdir())==['errors.json', 'lesson.json', 'lesson.png']
 
 @pytest.mark.slow
 @pytest.mark.network

@@ -115,6 +115,48 @@ def test_notebook_has_its_outputs(path):
     assert outputs or not code_cells(path), f'run `make execute ARGS={path.stem}`'
     assert [f'{o.ename}: {o.evalue}' for o in outputs if o.output_type == 'error'] == []
 
+@pytest.mark.parametrize('path', notebooks, **by_name)
+def test_figures_have_their_pictures(path):
+    "Each cell with a figure's label has one. (Run with another backend in MPLBACKEND, 54 of 60 once had none.)"
+    bare = []
+    for c in code_cells(path):
+        label = re.search(r'^#\|\s*label:\s*(fig-\S+)', c.source, re.M)
+        if label and not any(k.startswith('image/') for o in c.outputs for k in o.get('data', {})): bare.append(label[1])
+    assert not bare, f'run `make execute ARGS={path.stem}`'
+
+@pytest.mark.parametrize('path', notebooks, **by_name)
+def test_figures_are_small(path):
+    "As SVG below 300 KB, where thousands of marks are one picture inside (tools/figures.py); otherwise a PNG"
+    sizes = [len(v) for c in code_cells(path) for o in c.outputs for k,v in o.get('data', {}).items() if k.startswith('image/')]
+    assert max(sizes, default=0) < 300_000
+
+@pytest.mark.parametrize('path', notebooks, **by_name)
+def test_figures_are_legible_on_a_phone(path):
+    "In 343 pixels, the column of a phone, a figure is at least .7 of its size: 10 points are 9 pixels, or more"
+    for c in code_cells(path):
+        for o in c.outputs:
+            if svg := o.get('data', {}).get('image/svg+xml'):
+                small = o.metadata.get('image/svg+xml', {}).get('narrow') or svg
+                assert 343/book.pages._svg_size(small)[0] >= .69, f'{c.id}: run `make execute ARGS={path.stem}`'
+
+longest = 88  # letters: what a page shows without scrolling, in a column of 50rem (tests/test_site.py measures that)
+
+def too_long(source):
+    "Lines of code that are longer, but for those that nobody can break: a single string or address, and `#|` lines, which no page shows"
+    def unbreakable(o): return re.fullmatch(r"""[\s(\[{]*[rfbu]*(["'])\S*\1[\s)\]},;:]*|\s*#\s*https?://\S+""", o)
+    return [o for o in source.splitlines() if len(o) > longest and not o.startswith('#|') and not unbreakable(o)]
+
+def test_too_long():
+    test = 'x = ' + '1 + '*30
+    assert too_long(f'y = 1\n{test}') == [test] and not too_long('x'*longest) and too_long('x'*(longest + 1))
+    assert not too_long(f'#| fig-alt: "{"long "*30}"') and not too_long(f'    "https://example.org/{"x"*90}",') and not too_long(f'# https://example.org/{"x"*90}')
+    assert too_long(f'f("{"a b "*30}")')
+
+@pytest.mark.parametrize('path', notebooks, **by_name)
+def test_lines_of_code_fit_the_page(path):
+    found = {c.id: lines for c in code_cells(path) if (lines := too_long(c.source))}
+    assert not found, f'{sum(map(len, found.values()))} lines of over {longest} letters'
+
 
 # imports run down the table of contents
 

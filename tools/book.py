@@ -23,6 +23,7 @@ def tidy(outputs):
     res = []
     for o in outputs:
         data = o.get('data', {})
+        if 'image/svg+xml' in data: data.pop('image/png', None)  # a figure; the PNG is for those that are too large as SVG (tools/figures.py)
         if data.get('text/markdown', '').startswith('```html'): del data['text/markdown']  # fastprogress's HTML, as code
         left = re.sub(r'<style>.*?</style>|<progress.*?</progress>[^<]*|</?div>', '', data.get('text/html', '.'), flags=re.S)
         if left.strip() and o.get('name') != 'stderr': res.append(o)
@@ -33,6 +34,9 @@ def execute(*names):
     "Run notebooks in order and save their outputs; cells flagged in the environment variable SKIP keep those they have"
     import nbformat, torch
     from nbclient import NotebookClient
+    from nbformat.v4 import new_code_cell
+    os.environ['MPLBACKEND'] = 'module://matplotlib_inline.backend_inline'  # with another one in the environment, figures would be lost
+    figures = f"__import__('runpy').run_path({str(root/'tools/figures.py')!r})['install']()"
     skip = set(os.environ.get('SKIP', '').split()) | (set() if torch.cuda.is_available() else {'gpu'})
 
     class Client(NotebookClient):
@@ -43,9 +47,11 @@ def execute(*names):
     for path in [nbs/f'{Path(o).stem}.ipynb' for o in names] or sorted(nbs.glob('*.ipynb')):
         print(f'{path.stem} ...', end=' ', flush=True)
         nb, start = nbformat.read(path, 4), time.time()
-        Client(nb, timeout=3600, kernel_name='python3', extra_arguments=['--log-level=ERROR'],
+        nb.cells = [new_code_cell(figures), *nb.cells, new_code_cell("__import__('IPython.core.pylabtools').core.pylabtools.seconds")]
+        Client(nb, timeout=3600, kernel_name='python3', extra_arguments=['--log-level=ERROR', "--InlineBackend.figure_formats={'svg', 'png'}"],
                resources={'metadata': {'path': str(nbs)}}).execute()
-        secs = max(1, round(time.time() - start))
+        secs = max(1, round(time.time() - start - float(nb.cells.pop().outputs[0]['data']['text/plain'])))
+        del nb.cells[0]
         for cell in nb.cells:
             if cell.cell_type == 'code': cell.outputs = tidy(cell.outputs)
             elif pages.colab in cell.source: cell.source = re.sub(r'about \d+ s to run', f'about {secs} s to run', cell.source)
@@ -93,6 +99,7 @@ def to_markdown(path):
             if '<table' in table: o.data['text/markdown'] = html_table(table)
     exporter = MarkdownExporter(exclude_input_prompt=True, exclude_output_prompt=True)
     md, made = exporter.from_notebook_node(nb, dict(unique_key='figure', output_files_dir=f'{path.stem}_files'))
+    shutil.rmtree(root/f'{path.stem}_files', ignore_errors=True)
     for name,data in made['outputs'].items():
         (root/name).parent.mkdir(exist_ok=True)
         (root/name).write_bytes(data)
@@ -181,13 +188,27 @@ def book():
     print(f"wrote {path.with_suffix('.epub').relative_to(root)}")
 
 def pdf(path):
-    "Print a page to a PDF beside it, as a browser does: page numbers and margins are in styles.css, the outline is made of the headings"
-    to = path.with_suffix('.pdf')
+    "Print the one-file book to a PDF beside it: once to learn on which page each chapter begins, and again with these numbers in its table of contents"
+    to, text = path.with_suffix('.pdf'), path.read_text(encoding='utf-8')
+    try: import pypdf
+    except ImportError: print_page(path, to); return print(f'wrote {to.relative_to(root)}; without pypdf its table of contents has no page numbers')
+    with tempfile.TemporaryDirectory() as tmp:
+        numbers, page = {}, Path(tmp)/path.name
+        for _ in range(3):  # numbers could push a chapter to another page
+            page.write_text(pages.with_page_numbers(text, numbers), encoding='utf-8')
+            print_page(page, to)
+            found = pypdf.PdfReader(to)
+            now = {k.removeprefix('/'): found.get_destination_page_number(d) + 1 for k,d in found.named_destinations.items()}
+            if now == numbers: break
+            numbers = now
+    print(f'wrote {to.relative_to(root)}, {len(found.pages)} pages, {to.stat().st_size/1e6:.1f} MB')
+
+def print_page(path, to):
+    "A page as PDF, as a browser prints it: header, page numbers and margins are in styles.css, the outline is made of the headings"
     with tempfile.TemporaryDirectory() as profile:
         subprocess.run([chromium, '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
                         '--disable-component-update', '--disable-sync', f'--user-data-dir={profile}', '--generate-pdf-document-outline', '--no-pdf-header-footer',
                         f'--print-to-pdf={to}', path.resolve().as_uri()], check=True, capture_output=True, timeout=900)
-    print(f'wrote {to.relative_to(root)}, {to.stat().st_size/1e6:.1f} MB')
 
 def server(port=0):
     "A server of the site as GitHub Pages would serve it: under the same path, compressed, and with the 404 page"

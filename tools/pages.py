@@ -190,23 +190,27 @@ def _badge_line(s):
 
 # Part II, in order: the chapter, its model's name in results/lesson.json, and what the strip calls it
 scores = [('04_dot_product.ipynb', 'DotProduct', 'dot product'), ('06_sigmoid_range.ipynb', 'DotProductWithRange', '+ range'), ('07_bias.ipynb', 'DotProductBias', '+ bias'),
-          ('08_weight_decay.ipynb', 'DotProductBias-wd', '+ weight decay'), ('09_custom_embedding.ipynb', 'DotProductBiasCustom-wd', 'own embedding'),
-          ('05_training.ipynb', 'DotProductBiasCustom-wd-once', '+ every rating once')]
+          ('08_weight_decay.ipynb', 'DotProductBias-wd', '+ weight decay'), ('09_custom_embedding.ipynb', 'DotProductBiasCustom-wd', 'own embedding')]
+# A chapter that trains another one's model
+trains = {'05_training.ipynb': '04_dot_product.ipynb'}
 
 def _scoreboard(cfg, name):
-    "At the head of each chapter of Part II: the validation loss that each model ends with, mean of all seeds, this chapter's lit"
+    "At the head of each chapter of Part II: the validation loss that each model ends with, in both draws of ratings, mean of all seeds, this chapter's lit"
     path = Path(__file__).resolve().parent.parent/cfg['nbs_path']/'results/lesson.json'
-    if name not in {o for o,_,_ in scores} or not path.exists(): return ''
+    lit = trains.get(name, name)
+    if lit not in {o for o,_,_ in scores} or not path.exists(): return ''
     last = {}
     for o in sorted(json.loads(path.read_text(encoding='utf-8')), key=lambda o: o['epoch']): last.setdefault(o['model'], {})[o['seed']] = o['valid_loss']
-    if {m for _,m,_ in scores} - set(last): return ''
+    if {k for _,m,_ in scores for k in (m, f'{m}-once')} - set(last): return ''
     def page(o): return re.sub(r'^\d\d_|\.ipynb$', '', o) + '.html'
+    def mean(model): return f'{sum(last[model].values())/len(last[model]):.3f}'
     def one(o, model, text):
         text = f'<span>{text}</span>' if o == name else f'<a href="{page(o)}">{text}</a>'
-        return f'<li{" class=here aria-current=true" if o == name else ""}>{text} <b>{sum(last[model].values())/len(last[model]):.3f}</b></li>'
+        here = ' class=here aria-current=true' if o == lit else ''
+        return f'<li{here}>{text} <span><b>{mean(model + "-once")}</b> once</span> <span>{mean(model)} notes’ draw</span></li>'
     n = len(last[scores[0][1]])
-    return '\n\n' + _html(f'<ol class="scores" aria-label="Validation loss after training, mean of {n} seeds">{"".join(one(*o) for o in scores)}</ol>'
-        f'<p class="scores-note">Validation loss, mean of {n} seeds, with ratings drawn as in the notes; the last one shows every rating once per epoch, as the chapters do.</p>')
+    says = f'Validation loss after training, mean of {n} seeds. Once: every rating once an epoch, as the chapters train. Notes’ draw: with replacement, as the original notes train.'
+    return '\n\n' + _html(f'<ol class="scores" aria-label="{says}" title="{says}">{"".join(one(*o) for o in scores)}</ol>')
 
 def _is_imports(c):
     lines = [o for o in c.source.splitlines() if o.strip() and not o.startswith('#')]
@@ -289,22 +293,54 @@ def _size(data):
     "(width, height) of a PNG"
     return struct.unpack('>II', data[16:24]) if data[:8] == b'\x89PNG\r\n\x1a\n' else None
 
-def _figures(s, out, stem):
-    "Pictures inside a page become files beside it: the page is there at once, and keeps the room they need"
-    def one(m):
-        data = base64.b64decode(m[1])
-        name = f'figures/{stem}-{hashlib.sha256(data).hexdigest()[:10]}.png'
+def layouts(nbs):
+    "{fingerprint of a figure's SVG: the same figure drawn for a phone} of all notebooks (tools/figures.py)"
+    outputs = [o for p in nbs.glob('*.ipynb') for c in _read(p).cells if c.cell_type == 'code' for o in c.outputs]
+    both = [(o['data'].get('image/svg+xml'), o['metadata'].get('image/svg+xml', {}).get('narrow')) for o in outputs if 'data' in o]
+    return {_print(wide): narrow for wide,narrow in both if wide and narrow}
+
+def _print(svg): return hashlib.sha256(''.join(svg.split()).encode()).hexdigest()[:10]
+
+def _svg_size(svg):
+    "(width, height) in pixels of an SVG in points, as matplotlib writes it"
+    m = re.search(r'<svg\b[^>]*?\bwidth="([\d.]+)pt" height="([\d.]+)pt"', svg)
+    return tuple(round(float(o)*4/3) for o in m.groups()) if m else None
+
+def _hints(svg, prefix):
+    "A figure that says what its marks are: it becomes part of the page, and each mark can be pointed at or focused (book.js)"
+    svg = re.sub(r'(\bid="|href="#|url\(#)(?!point: )', rf'\g<1>{prefix}-', svg[svg.index('<svg'):])
+    svg = re.sub(r'<g id="point: ([^"]*)"', r'<g class="point" tabindex="0" role="img" aria-label="\1"', svg)
+    return re.sub(r'<svg ', '<svg role="group" ', svg, count=1)
+
+def _figures(s, out, stem, narrow):
+    "Pictures inside a page become files beside it: the page is there at once, and keeps the room they need. A phone gets a layout of its own."
+    def file(text, kind):
+        data = text if isinstance(text, bytes) else text.encode()
+        name = f'figures/{stem}-{hashlib.sha256(data).hexdigest()[:10]}.{kind}'
         (out/'figures').mkdir(exist_ok=True)
         (out/name).write_bytes(data)
-        return f'src="{name}"'
-    s = re.sub(r'src="data:image/png;base64,([^"]+)"', one, s)
-    def sized(m):
-        tag, path = m[0], re.search(r'src="([^":]+\.png)"', m[0])
-        if path and ' width=' not in tag and (out/path[1]).is_file():
-            w,h = _size((out/path[1]).read_bytes())
-            tag = tag.replace('<img ', f'<img width="{w}" height="{h}" loading="lazy" decoding="async" ', 1)
-        return tag if ' alt=' in tag else tag.replace('<img ', '<img alt="" ', 1)
-    return re.sub(r'<img [^>]*>', sized, s)
+        return name
+    def inline(m):  # as smalldocs has them
+        alt, svg = re.match(r'<svg alt="([^"]*)"', m[0]), re.sub(r'^<svg alt="[^"]*"', '<svg', m[0])
+        return f'<img alt="{alt[1] if alt else ""}" src="{file(svg, "svg")}">'
+    s = re.sub(r'<svg\b[^>]*>(?:(?!</?svg\b).)*?<g id="figure_1">.*?</svg>', inline, s, flags=re.S)
+    s = re.sub(r'src="data:image/(png|svg)(?:\+xml)?;base64,([^"]+)"', lambda m: f'src="{file(base64.b64decode(m[2]), m[1])}"', s)
+    def one(m):
+        tag, path = m[0], re.search(r'src="([^":]+\.(png|svg))"', m[0])
+        if ' alt=' not in tag: tag = tag.replace('<img ', '<img alt="" ', 1)
+        if not path or not (out/path[1]).is_file(): return tag
+        svg = (out/path[1]).read_text(encoding='utf-8') if path[2] == 'svg' else ''
+        size, small = _svg_size(svg) if svg else _size((out/path[1]).read_bytes()), narrow.get(_print(svg))
+        if not size: return tag
+        tag = re.sub(r' (?:width|height|style)="[^"]*"', '', tag).replace('<img ', f'<img width="{size[0]}" height="{size[1]}" loading="lazy" decoding="async" ', 1)
+        if '"point: ' in svg:
+            alt, cls = re.search(r' alt="([^"]*)"', tag)[1], 'wide' if small else ''
+            both = [(svg, cls)] + ([(small, 'narrow')] if small else [])
+            return '<div class="pointing">' + ''.join(_hints(o, f'{_print(o)}').replace('<svg ', f'<svg class="{c}" aria-label="{alt}" ', 1) for o,c in both) + '</div>'
+        if not small: return tag
+        w, h = _svg_size(small)
+        return f'<picture><source media="(max-width: 600px)" srcset="{file(small, "svg")}" width="{w}" height="{h}">{tag}</picture>'
+    return re.sub(r'<img [^>]*>', one, s)
 
 def _accessible(s):
     "What axe finds in both builders' markup, and a way past the header for those who tab"
@@ -328,10 +364,11 @@ def finish(out, nbs, cfg):
     sources = {re.sub(r'^\d\d_', '', p.stem): p.name for p in nbs.glob('*.ipynb')}
     (out/'notebooks').mkdir(exist_ok=True)
     for p in nbs.glob('[0-9]*.ipynb'): shutil.copy(p, out/'notebooks')
+    narrow = layouts(nbs)
     for path in sorted(out.glob('*.html')):
         s = path.read_text(encoding='utf-8')
         if 'smalldocs' in s[:400]: s = _from_smalldocs(s, path.name, sources, cfg)
-        s = _lighter(_reader_button(_accessible(_figures(s, out, path.stem))))
+        s = _lighter(_reader_button(_accessible(_figures(s, out, path.stem, narrow))))
         s = re.sub(r'(<meta (?:name|property)="(?:og:|twitter:)?description" content=")([^"]*)(")', _plain, s)
         s = re.sub(r'href="https://raw\.githubusercontent\.com/[^"]*/(\d\d_\w+\.ipynb)"', r'download href="notebooks/\1"', s)
         if path.name == '404.html': s = re.sub(r'(href|src)="(?![a-z]+:|/|#|")(?:\./)?', rf'\1="{cfg["doc_baseurl"]}/', s)
@@ -389,7 +426,7 @@ def one_file(out, cfg):
             p = re.sub(r'(\s(?:id|for|aria-labelledby|aria-describedby|aria-controls)=")([^"]+)"', rf'\1{page}.\2"', p)
             p = re.sub(r'href="((?:\./)?\w+\.html(?:#[^"]*)?|#[^"]*)"', lambda m: f'href="{local(m[1], page)}"' if m[1].split('#')[0].removeprefix('./').removesuffix('.html') in ('', *pages) else m[0], p)
             p = re.sub(r'(?:download )?href="notebooks/([^"]+)"', rf'href="https://raw.githubusercontent.com/{cfg["user"]}/{cfg["repo"]}/{cfg["branch"]}/{cfg["nbs_path"]}/\1"', p)
-            parts[i] = re.sub(r'src="([^":]+\.(png|svg))"', lambda m: f'src="data:image/{m[2].replace("svg", "svg+xml")};base64,{base64.b64encode((out/m[1]).read_bytes()).decode()}"', p)
+            parts[i] = re.sub(r'(src|srcset)="([^":]+\.(png|svg))"', lambda m: f'{m[1]}="data:image/{m[3].replace("svg", "svg+xml")};base64,{base64.b64encode((out/m[2]).read_bytes()).decode()}"', p)
         return f'<article id="{page}">\n{"".join(parts)}\n</article>'
     contents = re.sub(r'href="((?:\./)?\w+\.html)"', lambda m: f'href="{local(m[1], "")}"', re.search(r'<ul.*</ul>', sidebar, re.S)[0])
     contents = re.sub(r'<a (?=[^>]*data-bs-toggle)[^>]*sidebar-item-toggle.*?</a>', '', contents, flags=re.S)
@@ -400,7 +437,7 @@ def one_file(out, cfg):
     (out/'book.html').write_text(f'''<!doctype html>
 <html lang="en" class="one-file"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(cfg['title'])}</title><meta name="description" content="{html.escape(cfg['description'])}">
-<link rel="icon" href="data:image/svg+xml;base64,{icon}"><style>{style}</style></head><body>
+<link rel="icon" href="data:image/svg+xml;base64,{icon}"><style>{style}\n@page {{ @top-center {{ content: "{cfg['title']}"; font: 8pt sans-serif; color: #57606a; }} }} @page :first {{ @top-center {{ content: none; }} }}</style></head><body>
 <nav id="contents" aria-label="Contents">{contents}</nav>
 <main>
 {chr(10).join(body(p, s) for p,s in pages.items())}
@@ -408,12 +445,18 @@ def one_file(out, cfg):
 ''', encoding='utf-8')
     return out/'book.html'
 
+def with_page_numbers(book, numbers):
+    "The one-file book, whose table of contents tells the page of each chapter ({anchor: page}) when it is printed"
+    head, nav, rest = re.split(r'(<nav id="contents".*?</nav>)', book, maxsplit=1, flags=re.S)
+    nav = re.sub(r'<a href="#([^"]+)"', lambda m: f'{m[0]} data-page="{numbers[m[1]]}"' if m[1] in numbers else m[0], nav)
+    return head + nav + rest
+
 def for_epub(book):
     "The one-file book as Pandoc wants it for an EPUB: headings outside of boxes, so that each chapter is a file, and no scripts"
     s = re.search(r'<main>(.*)</main>', book, re.S)[1]
     s = re.sub(r'<script\b.*?</script>|<style\b.*?</style>|<!--.*?-->', '', s, flags=re.S)
     s = re.sub(r'(<img\b[^>]*?) width="[^"]*" height="[^"]*"', r'\1', s)  # a reader's page is narrower, and keeps what these say
-    s = re.sub(r'<span class="depth".*?</span>|<a class="skip".*?</a>', '', s, flags=re.S)
+    s = re.sub(r'<span class="depth".*?</span>|<a class="skip".*?</a>|<source\b[^>]*>|</?picture>|<svg class="narrow".*?</svg>', '', s, flags=re.S)
     s = re.sub(r'<article id="([^"]+)">(.*?)<h1 class="title">', r'\2<h1 id="\1">', s, flags=re.S)
     s = re.sub(r'<section\b[^>]*\bid="([^"]+)"[^>]*>\s*<(h\d)\b[^>]*>', r'<\2 id="\1">', s)
     s = re.sub(r'<(?:section|div)\b[^>]*\bid="([^"]+)"[^>]*>', r'<p><span id="\1"></span></p>', s)

@@ -58,7 +58,7 @@ collabLesson.define('descent', ({ data, root, body, state, say }) => {
     draw()
   }, { class: 'cl-button cl-main' })
   const reset = button('Reset', () => { start(); draw(true) })
-  const rate = slider({ label: 'Learning rate', min: 0, max: data.lr * 4, step: data.lr / 20, value: lr, input: v => { lr = v; draw() } })
+  const rate = slider({ label: 'Learning rate', min: 0, max: data.lr * data.most, step: data.lr / 20, value: lr, input: v => { lr = v; draw() } })
   const says = h('p.cl-note')
   const count = h('output.cl-big'), now = h('output.cl-big')
   body.append(table,
@@ -79,16 +79,16 @@ collabLesson.define('descent', ({ data, root, body, state, say }) => {
       td.style.setProperty('--heat', Math.min(1, Math.max(0, (v - low + 1) / (high - low + 1))))
     }))
     count.textContent = steps
-    now.textContent = broken ? '∞' : fmt(l, 3)
+    now.textContent = broken ? 'diverges' : fmt(l, 3)
     play.textContent = timer ? 'Pause' : reduced() ? `${data.steps} steps` : 'Play'
     step.disabled = play.disabled = broken
-    const words = broken ? 'The loss ran away: the learning rate is too large. Press Reset and choose a smaller one.'
+    const words = broken ? `Training diverges: at a learning rate of ${fmt(lr)} the steps are too long and overshoot. The loss after ${steps} ${steps === 1 ? 'step' : 'steps'} is beyond a million. Press Reset and choose a smaller rate.`
       : steps === 0 ? `Factors are random, so the ${known} known ratings are missed by a lot: loss ${fmt(l, 3)}. Take a step.`
         : `After ${steps} ${steps === 1 ? 'step' : 'steps'} the loss is ${fmt(l, 3)}. Nobody gave the ${ratings.flat().length - known} blanks a rating, yet each holds a prediction now.`
     says.textContent = words
     if (speak) say(words)
     losses.redraw()
-    state({ steps, loss: broken ? null : l, lr, predictions: broken ? null : y, running: !!timer })
+    state({ steps, loss: broken ? null : l, diverges: !!broken, lr, predictions: broken ? null : y, running: !!timer })
   }
   start()
   draw()

@@ -6,9 +6,13 @@ collabLesson.define('movie_map', ({ data, body, state, say }) => {
   const [ex, ey] = [ends(0), ends(1)]
   let zoom = 1, cx = .5, cy = .5, at = data.index  // the center of the view, as a share of each axis
 
+  const share = xy.map(([x, y]) => [(x - ex[0]) / (ex[1] - ex[0]), (y - ey[0]) / (ey[1] - ey[0])])
   const view = () => {
     const half = .5 / zoom
     cx = clamp(cx, half, 1 - half); cy = clamp(cy, half, 1 - half)
+    let near = null, least = Infinity  // the dot nearest to the middle stays in view
+    for (const [x, y] of share) { const d = Math.max(Math.abs(x - cx), Math.abs(y - cy)); if (d < least) { least = d; near = [x, y] } }
+    if (least > .8 * half) { cx = clamp(cx, near[0] - .8 * half, near[0] + .8 * half); cy = clamp(cy, near[1] - .8 * half, near[1] + .8 * half) }
     const cut = ([a, b], c) => [a + (b - a) * (c - half), a + (b - a) * (c + half)]
     return [cut(ex, cx), cut(ey, cy)]
   }
@@ -105,7 +109,7 @@ collabLesson.define('movie_map', ({ data, body, state, say }) => {
   function draw() {
     plot.redraw()
     view()
-    state({ index: at, title: titles[at], neighbors: neighbors ? neighbors[at].map(j => titles[j]) : null, zoom, center: [cx, cy] })
+    state({ index: at, title: titles[at], neighbors: neighbors ? neighbors[at].map(j => titles[j]) : null, zoom, center: [cx, cy], in_view: share.filter(([x, y]) => Math.abs(x - cx) < .5 / zoom && Math.abs(y - cy) < .5 / zoom).length })
   }
   choose(at)
 })

@@ -1,90 +1,37 @@
-// Rate ten movies: the user's factors are the solution of a small ridge system, found here, in the page.
+// Rate some movies: the user's factors are the solution of a small ridge system, found here, in the page; a list may come from EASE.
 collabLesson.define('rate', ({ data, body, state, say }) => {
-  const { h, set, button, search, fmt, clamp } = collabLesson
-  const { titles, n_factors: k, bias, offset, reg, y_range, levels, prior, show } = data, n = titles.length
-  const half = u => {
-    const e = u >> 10 & 31, m = u & 1023
-    return (u >> 15 ? -1 : 1) * (e ? 2 ** (e - 15) * (1 + m / 1024) : 2 ** -24 * m)
-  }
-  const bytes = Uint8Array.from(atob(data.factors), c => c.charCodeAt(0))
-  const Q = Array.from({ length: n }, (_, i) => [...Array.from({ length: k }, (_, f) => half(bytes[2 * (i * k + f)] | bytes[2 * (i * k + f) + 1] << 8)), 1])  // the last 1 carries the user's bias
-  const [lo, hi] = y_range || [0, 1]
+  const { h, fmt, clamp } = collabLesson, { matrix, dotted, foldIn, speak, reason, ahead, rater } = collabLesson.films
+  const { titles, n_factors: k, bias, offset, reg, y_range, levels, prior, show } = data
+  const Q = matrix(data.factors, k).map(q => [...q, 1])  // the last 1 carries the user's bias
+  const B = data.B ? matrix(data.B, titles.length) : null
+  const [lo, hi] = y_range || [0, 1], least = levels[0], most = levels[levels.length - 1]
   const raw = r => y_range ? Math.log((r - lo) / (hi - r)) : r, cooked = z => y_range ? lo + (hi - lo) / (1 + Math.exp(-z)) : z
-  const dotted = (a, b) => a.reduce((s, v, i) => s + v * b[i], 0)
-
-  // Solve A x = b for a positive definite A: A = L Lᵀ, then forward and back substitution.
-  function cholesky(A, b) {
-    const m = b.length, L = A.map(r => [...r]), x = [...b]
-    for (let i = 0; i < m; i++) for (let j = 0; j <= i; j++) {
-      let s = L[i][j]
-      for (let f = 0; f < j; f++) s -= L[i][f] * L[j][f]
-      L[i][j] = i === j ? Math.sqrt(s) : s / L[j][j]
-    }
-    for (let i = 0; i < m; i++) { for (let f = 0; f < i; f++) x[i] -= L[i][f] * x[f]; x[i] /= L[i][i] }
-    for (let i = m - 1; i >= 0; i--) { for (let f = i + 1; f < m; f++) x[i] -= L[f][i] * x[f]; x[i] /= L[i][i] }
-    return x
-  }
-  const ratings = new Map()
-  function solve() {
-    const A = prior.map((_, i) => prior.map((_, j) => i === j ? reg : 0)), b = prior.map(() => 0)
-    for (const [i, r] of ratings) {
-      const q = Q[i], miss = raw(r) - offset - bias[i] - dotted(q, prior)
-      q.forEach((v, f) => { b[f] += v * miss; q.forEach((w, g) => { A[f][g] += v * w }) })
-    }
-    return cholesky(A, b).map((v, f) => v + prior[f])
-  }
-
-  let shown = titles.map((_, i) => i).slice(0, show), next = show
-  const group = `cl-rate-${Math.random().toString(36).slice(2)}`
-  const list = h('ul.cl-list', { role: 'list', 'aria-label': 'Movies to rate' })
-  const row = i => {
-    const stars = h('span.cl-stars', { role: 'radiogroup', 'aria-label': titles[i] }, levels.map(r => h('label.cl-star', {},
-      h('input', { type: 'radio', name: `${group}-${i}`, value: r, onchange: () => { ratings.set(i, r); paint(); draw() } }), h('span', { 'aria-hidden': 'true' }, '★'), h('span.cl-hide', {}, `${r}`))))
-    const clear = button('×', () => { ratings.delete(i); stars.querySelectorAll('input').forEach(o => { o.checked = false }); stars.querySelector('input').focus(); paint(); draw() }, { class: 'cl-clear', 'aria-label': `Clear the rating of ${titles[i]}` })
-    const paint = () => {
-      const r = ratings.get(i)
-      stars.querySelectorAll('label').forEach((l, j) => { l.classList.toggle('cl-on', levels[j] <= r); l.firstChild.checked = levels[j] === r })
-      clear.style.visibility = r == null ? 'hidden' : ''
-    }
-    paint()
-    return h('li', {}, h('span.cl-title', { title: titles[i] }, titles[i]), stars, clear)
-  }
-  const fill = () => list.replaceChildren(...shown.map(row))
-  const others = button('Other movies', () => {  // keep what is rated, and change the rest
-    shown = shown.map(i => {
-      if (ratings.has(i)) return i
-      do { next = (next + 1) % n } while (shown.includes(next) || ratings.has(next))
-      return next
-    })
-    fill()
-  })
-  const reset = button('Clear all', () => { ratings.clear(); fill(); draw() })
-  const find = search({ label: 'Rate another movie', titles, pick: i => {
-    const free = shown.includes(i) ? shown.indexOf(i) : shown.findLastIndex(j => !ratings.has(j))
-    if (free >= 0) shown.splice(free, 1); else shown.pop()
-    shown.unshift(i)
-    fill()
-    list.querySelector('input').focus()
-  } })
   const best = h('ol.cl-list', { role: 'list', 'aria-label': 'Recommendations' }), says = h('p.cl-note')
-  body.append(find.el, h('div.cl-cols.cl-rate', {},
-    h('div', {}, h('p.cl-head', {}, 'Rate some movies'), list, h('div.cl-tools', {}, others, reset)),
-    h('div', {}, h('p.cl-head', {}, 'For you ', h('span.cl-mute', {}, '(predicted rating)')), best)), says)
+  const { ratings, find, list, tools } = rater({ titles, levels, body, slots: data.slots, remember: data.remember, change: () => draw() })
+  body.append(find, h('div.cl-cols.cl-rate', {},
+    h('div', {}, h('p.cl-head', {}, 'Rate some movies'), list, tools),
+    h('div', {}, h('p.cl-head', {}, 'For you ', h('span.cl-mute', {}, '(number: predicted stars)')), best)), says)
 
+  const stay = `Your ratings stay in this ${data.remember ? 'browser' : 'page'}.`
   function draw() {
-    const start = performance.now(), user = solve(), took = performance.now() - start
+    const start = performance.now()
+    const user = foldIn([...ratings].map(([i, r]) => [Q[i], raw(r) - offset - bias[i]]), reg, prior), took = performance.now() - start
     const predictions = Q.map((q, i) => cooked(offset + bias[i] + dotted(q, user)))
-    const top = predictions.map((_, i) => i).filter(i => !ratings.has(i)).sort((a, b) => predictions[b] - predictions[a]).slice(0, show)
-    const least = levels[0], most = levels[levels.length - 1]
-    best.replaceChildren(...top.map(i => h('li', {}, h('span.cl-title', { title: titles[i] }, titles[i]),
-      h('span.cl-bar', { 'aria-hidden': 'true' }, h('i.cl-move', { style: `width:${clamp((predictions[i] - least) / (most - least), 0, 1) * 100}%` })), h('span.cl-num', {}, fmt(predictions[i], 1)))))
-    const c = ratings.size
-    const words = c ? `From ${c} ${c === 1 ? 'rating' : 'ratings'}: ${k + 1} equations solved in ${fmt(Math.max(.1, took), 1)} ms, in this page. Your ratings stay here.`
-      : 'No rating yet, so everybody gets this list. Give a star and it becomes yours. Ratings stay in this page.'
-    says.textContent = words
-    say(`${c} ${c === 1 ? 'rating' : 'ratings'}. First three recommendations: ${top.slice(0, 3).map(i => titles[i]).join(', ')}.`)
-    state({ ratings: [...ratings], user: user.slice(0, k), user_bias: user[k], top: top.map(i => titles[i]), predictions })
+    const c = ratings.size, lists = B && c, scores = lists ? speak(B, ratings, levels) : predictions
+    const order = predictions.map((_, i) => i).filter(i => !ratings.has(i)).sort((a, b) => scores[b] - scores[a] || a - b)
+    const top = order.slice(0, show), bar = ahead(scores, order, show)
+    best.classList.toggle('cl-why', !!B)
+    best.replaceChildren(...top.map(i => {
+      const why = lists ? reason(B, ratings, levels, i, titles) : B ? 'liked by most' : null
+      return h('li', {}, h('span.cl-title', { title: titles[i] }, titles[i], why && h('small', { title: why }, why)),
+        h('span.cl-bar', { 'aria-hidden': 'true' }, h('i.cl-move', { style: `width:${4 + 96 * bar(i)}%` })), h('span.cl-num', {}, fmt(clamp(predictions[i], least, most), 1)))
+    }))
+    const number = `${c} ${c === 1 ? 'rating' : 'ratings'}`
+    says.textContent = !c ? 'No rating yet, so everybody gets this list. Give a star and it becomes yours. ' + stay
+      : lists ? `From ${number}: each film you rated speaks for others as much as you liked it. Bars: how far a film is ahead of place ${Math.min(3 * show + 1, order.length)}. ${stay}`
+        : `From ${number}: ${k + 1} equations solved in ${fmt(Math.max(.1, took), 1)} ms, in this page. ${stay}`
+    say(`${number}. First three recommendations: ${top.slice(0, 3).map(i => titles[i]).join(', ')}.`)
+    state({ ratings: [...ratings], user: user.slice(0, k), user_bias: user[k], top: top.map(i => titles[i]), predictions, scores: lists ? scores : null })
   }
-  fill()
   draw()
 })
