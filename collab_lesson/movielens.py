@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['RATINGS_SHA256', 'MOVIES_SHA256', 'USERS_SHA256', 'WHEEL', 'WHEEL_SHA256', 'SPLITS', 'fetch_movielens',
-           'load_ratings', 'load_movies', 'load_users', 'movielens', 'load_split']
+           'load_ratings', 'load_movies', 'load_users', 'movielens', 'load_split', 'measured']
 
 # %% ../nbs/00_movielens.ipynb #aa0e065a
 #| code-fold: true
 #| code-summary: "Imports"
-import hashlib, io, os, shutil, subprocess, sys, tempfile, time, zipfile
+import hashlib, io, json, os, shutil, subprocess, sys, tempfile, time, zipfile
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np, pandas as pd
 from fastai.data.external import URLs, fastai_path
@@ -304,3 +305,22 @@ def load_split(
             'hold every rating once.'
         )
     return train,test
+
+# %% ../nbs/00_movielens.ipynb #c02cbab3
+def measured(
+    name,            # of a file in nbs/results, such as 'lesson.json'
+    folder='results' # where it is if the repository is there
+):                   # what the JSON holds
+    """Results that took long to measure: from beside the notebook, otherwise from the
+    repository; raises FileNotFoundError where neither has them"""
+    from collab_lesson._modidx import d # nbdev's copy of settings.ini
+    file = Path(folder)/name
+    if file.exists(): return json.loads(file.read_text(encoding='utf-8'))
+    raw = d['settings']['git_url'].replace('//github.com/',
+                                           '//raw.githubusercontent.com/')
+    url = f"{raw}/{d['settings']['branch']}/nbs/results/{name}"
+    try:
+        with urlopen(url, timeout=10) as f: return json.loads(f.read())
+    except (OSError, ValueError) as e:
+        why = f'There is no {file.absolute()}, and {url} cannot be read: {e}'
+        raise FileNotFoundError(why) from None

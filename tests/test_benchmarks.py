@@ -1,10 +1,10 @@
 "The benchmarks: what they must do before a peer is even there, on any system, and on anybody's ratings."
-import io, json, math, shutil, subprocess, sys, urllib.error, urllib.request
+import io, json, math, shutil, subprocess, sys, urllib.error
 from types import SimpleNamespace
 
 import numpy as np, pandas as pd, pytest
 from common import python, root
-from collab_lesson import speed
+from collab_lesson import movielens, speed
 from collab_lesson.comparison import compare, make_task, ranking_systems, rating_systems, score_answers, task_arrays
 from collab_lesson.ratings import Ratings
 
@@ -140,10 +140,10 @@ def test_cost_says_what_its_process_said():
 
 def test_measured_reads_beside_the_notebook_and_asks_nobody(tmp_path, monkeypatch):
     def nobody(*args, **kw): raise AssertionError('asked the network')
-    monkeypatch.setattr(urllib.request, 'urlopen', nobody)
+    monkeypatch.setattr(movielens, 'urlopen', nobody)
     (tmp_path/'x.json').write_text('{"a": "ü"}', encoding='utf-8')
-    assert speed.measured('x.json', tmp_path)=={'a': 'ü'}
-    assert speed.measured('comparison.json', root/'nbs/results')['info']['budget']==12
+    assert movielens.measured('x.json', tmp_path)=={'a': 'ü'}
+    assert movielens.measured('comparison.json', root/'nbs/results')['info']['budget']==12
 
 def test_measured_of_a_notebook_opened_alone(tmp_path, monkeypatch):
     "Opened on Colab, the chapter ended with FileNotFoundError: results/comparison.json"
@@ -153,11 +153,11 @@ def test_measured_of_a_notebook_opened_alone(tmp_path, monkeypatch):
     asked = []
     def answer(url, timeout): asked.append(url); return io.BytesIO(b'[1]')
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(urllib.request, 'urlopen', answer)
-    assert speed.measured('x.json')==[1] and asked==[raw]
+    monkeypatch.setattr(movielens, 'urlopen', answer)
+    assert movielens.measured('x.json')==[1] and asked==[raw]
     def silent(url, timeout): raise urllib.error.URLError('no route')
-    monkeypatch.setattr(urllib.request, 'urlopen', silent)
-    with pytest.raises(FileNotFoundError) as e: speed.measured('x.json')
+    monkeypatch.setattr(movielens, 'urlopen', silent)
+    with pytest.raises(FileNotFoundError) as e: movielens.measured('x.json')
     assert str(tmp_path/'results/x.json') in str(e.value) and raw in str(e.value) and 'no route' in str(e.value)
 
 # what ratings cost
