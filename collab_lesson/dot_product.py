@@ -105,7 +105,7 @@ def show_errors(
     import matplotlib.pyplot as plt
     from collab_lesson.data import book_style, palette
     book_style()
-    if ax is None: ax = plt.subplots(figsize=(7.5, 1.3+.36*len(parts)))[1]
+    if ax is None: ax = plt.subplots(figsize=(6.8, 1.3+.36*len(parts)))[1]
     new, left = parts.index[-1] if new is None else new, np.zeros(len(parts))
     kinds = ['mean', 'levels', 'new items', 'seeds', 'taste and noise']
     colors = *palette[:4], 'silver'

@@ -75,7 +75,7 @@ def number_points(
     labels,      # one text per point; numbered from 1 in this order
     ncols=2,     # columns of the legend
     offset=0,    # from the point to its number, upwards, in printer's points
-    fontsize=9   # of numbers and legend
+    fontsize=8.5 # of numbers and legend
 )->list:         # the texts at the points
     "Write a number at each point, and numbers with labels into a legend"
     from matplotlib.lines import Line2D
