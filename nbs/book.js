@@ -89,7 +89,7 @@
   // the rest of a wrapped line of code stands further in than its beginning (Quarto marks up lines)
   all('main pre > code.sourceCode > span[id]').forEach(o => {
     const n = o.textContent.search(/\S/) + 4
-    if (n > 4) { o.style.textIndent = `-${n}ch`; o.style.paddingLeft = `${n}ch` }
+    if (n > 4) { o.style.textIndent = `calc(-1 * min(${n}ch, 40%))`; o.style.paddingLeft = `min(${n}ch, 40%)` }  // a deep one leaves room on a phone
   })
   const fit = () => {
     all('main table:not(.cl-w table, .map table)').forEach(o => {
