@@ -121,7 +121,7 @@ def show_errors(
     ax.set_yticks(range(len(parts)), parts.index)
     ax.set(xlabel='mean squared error', xlim=(0, left.max()*1.1))
     ax.invert_yaxis(); ax.grid(False)
-    ax.figure.legend(title=new, loc='outside lower center', ncols=3)
+    ax.figure.legend(title=new, loc='outside lower center', ncols=2)
     return ax
 
 # %% ../nbs/04_dot_product.ipynb #cell-24
