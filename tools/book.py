@@ -164,7 +164,8 @@ def smalldocs(src):
     import yaml
     for f in [*src.glob('*.ipynb'), *src.glob('*.yml'), *src.glob('*.qmd')]:  # Quarto names a page by its front matter, smalldocs by its file
         text = re.sub(r'output-file: [\w.]+\\n', '', f.read_text(encoding='utf-8'))
-        f.write_text(re_chapter.sub(r'\1.ipynb', text), encoding='utf-8')
+        text = re_chapter.sub(r'\1.ipynb', text)
+        f.write_text(re.sub(r'(href=\\")(\w+)\.ipynb', r'\1\2.html', text), encoding='utf-8')  # smalldocs leaves HTML in outputs as it is
         f.rename(src/re_chapter.sub(r'\1.ipynb', f.name))
     toc = yaml.safe_load((src/'_quarto.yml').read_text(encoding='utf-8'))
     page = toc['format']['html']

@@ -426,6 +426,7 @@ def one_file(out, cfg):
             p = re.sub(r'(\s(?:id|for|aria-labelledby|aria-describedby|aria-controls)=")([^"]+)"', rf'\1{page}.\2"', p)
             p = re.sub(r'href="((?:\./)?\w+\.html(?:#[^"]*)?|#[^"]*)"', lambda m: f'href="{local(m[1], page)}"' if m[1].split('#')[0].removeprefix('./').removesuffix('.html') in ('', *pages) else m[0], p)
             p = re.sub(r'(?:download )?href="notebooks/([^"]+)"', rf'href="https://raw.githubusercontent.com/{cfg["user"]}/{cfg["repo"]}/{cfg["branch"]}/{cfg["nbs_path"]}/\1"', p)
+            p = re.sub(r'<source\b[^>]*srcset="[^":]+\.svg"[^>]*>', '', p)  # one layout of each figure is enough for a file of this size
             parts[i] = re.sub(r'(src|srcset)="([^":]+\.(png|svg))"', lambda m: f'{m[1]}="data:image/{m[3].replace("svg", "svg+xml")};base64,{base64.b64encode((out/m[2]).read_bytes()).decode()}"', p)
         return f'<article id="{page}">\n{"".join(parts)}\n</article>'
     contents = re.sub(r'href="((?:\./)?\w+\.html)"', lambda m: f'href="{local(m[1], "")}"', re.search(r'<ul.*</ul>', sidebar, re.S)[0])
