@@ -12,7 +12,8 @@ import math
 import numpy as np, pandas as pd, torch
 from scipy import stats
 from fastai.collab import Embedding, Module
-from .dot_product import book_results, check_pairs
+from .dot_product import check_pairs
+from .movielens import measured
 from .ratings import check_sizes
 
 # %% ../nbs/06_sigmoid_range.ipynb #cell-6
@@ -93,7 +94,7 @@ def board_runs(
     folder='results' # where ablation.json is, if the repository is there
 )->pd.DataFrame:     # a run a row; train and valid hold one loss an epoch
     "The runs behind the board of Part II; raises FileNotFoundError without them"
-    return pd.DataFrame(book_results('ablation.json', folder))
+    return pd.DataFrame(measured('ablation.json', folder))
 
 # %% ../nbs/06_sigmoid_range.ipynb #3170608b
 #| code-fold: true
