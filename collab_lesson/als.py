@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['ones_first', 'Grouped', 'few_threads', 'solve_rows', 'compiled', 'has_numba', 'counting_sort', 'add_partners',
-           'cholesky_solve', 'conjugate_gradients', 'als_rows', 'Stretches', 'check_numbers', 'pair_sums',
-           'FactorModel', 'sweep_bar', 'ALS']
+           'cholesky_solve', 'add_products', 'conjugate_gradients', 'als_rows', 'Stretches', 'check_numbers',
+           'pair_sums', 'FactorModel', 'sweep_bar', 'ALS']
 
 # %% ../nbs/17_als.ipynb #cell-3
 import sys, time
@@ -161,7 +161,7 @@ def add_partners(
     D                     # (8,w) working memory, zero from column d on
 ):                        # sum of squared targets
     "Add weight·d·dᵀ and weight·target·d of each partner's vector d"
-    zero, d, squares = A[0,0]*0, other.shape[1], 0.
+    zero, d, squares = A[0,0]-A[0,0], other.shape[1], 0.
     weight, target = np.empty(8, np.float32), np.empty(8, np.float32)
     for start in range(lo, hi, 8):
         for r in range(8):
@@ -197,49 +197,82 @@ def cholesky_solve(
     h, # (w,) right-hand side
     x  # (w,) is filled with the solution
 ):     # did it work?
-    "Solve A x = h"
-    d, zero = len(A), A[0,0]*0
-    for a in range(d):
-        La = A[a]
-        for c in range(a+1):
-            Lc, s = A[c], zero
-            for m in range(c): s += La[m]*Lc[m]
-            if c<a: La[c] = (La[c]-s)/Lc[c]
-            elif La[a]-s<=1e-7*La[a]: return False
-            else: La[a] = np.sqrt(La[a]-s)
-    for a in range(d):
-        s = zero
-        for m in range(a): s += A[a,m]*x[m]
-        x[a] = (h[a]-s)/A[a,a]
+    "Solve A x = h, with A = LᵀL"
+    d = len(A)
     for a in range(d-1, -1, -1):
+        row, before, n = A[a], A[a,a], (a//8+1)*8
+        m = a+1
+        while m+8<=d: # eight rows at a time, then the rest
+            r0, r1, r2, r3 = A[m], A[m+1], A[m+2], A[m+3]
+            r4, r5, r6, r7 = A[m+4], A[m+5], A[m+6], A[m+7]
+            y0, y1, y2, y3 = r0[a], r1[a], r2[a], r3[a]
+            y4, y5, y6, y7 = r4[a], r5[a], r6[a], r7[a]
+            for c in range(n):
+                row[c] -= (y0*r0[c] + y1*r1[c] + y2*r2[c] + y3*r3[c]
+                           + y4*r4[c] + y5*r5[c] + y6*r6[c] + y7*r7[c])
+            m += 8
+        while m<d:
+            r0, y0 = A[m], A[m,a]
+            for c in range(n): row[c] -= y0*r0[c]
+            m += 1
+        if row[a]<=1e-7*before: return False
+        root = np.sqrt(row[a])
+        for c in range(n): row[c] /= root
+    for a in range(d): x[a] = h[a]
+    for a in range(d-1, -1, -1): # Lᵀ z = h
         x[a] /= A[a,a]
-        for m in range(a): x[m] -= x[a]*A[a,m]
+        row, z = A[a], x[a]
+        for c in range(a): x[c] -= z*row[c]
+    for a in range(d):           # L x = z
+        row, s = A[a], x[a]
+        for c in range(a): s -= row[c]*x[c]
+        x[a] = s/A[a,a]
     return True
+
+# %% ../nbs/17_als.ipynb #d1539c7c
+def add_products(
+    D, weight, n, # as for `conjugate_gradients`
+    v, Av         # (w,) a vector, and what to add to
+):
+    "Add Σ weight·d·(d·v), eight partners at a time"
+    for m in range(0, n, 8):
+        d0, d1, d2, d3, d4, d5, d6, d7 = (D[m], D[m+1], D[m+2], D[m+3],
+                                          D[m+4], D[m+5], D[m+6], D[m+7])
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = v[0]-v[0]
+        for c in range(len(v)):
+            x = v[c]
+            s0, s1, s2, s3 = s0+x*d0[c], s1+x*d1[c], s2+x*d2[c], s3+x*d3[c]
+            s4, s5, s6, s7 = s4+x*d4[c], s5+x*d5[c], s6+x*d6[c], s7+x*d7[c]
+        s0, s1, s2, s3 = s0*weight[m], s1*weight[m+1], s2*weight[m+2], s3*weight[m+3]
+        s4, s5, s6, s7 = s4*weight[m+4], s5*weight[m+5], s6*weight[m+6], s7*weight[m+7]
+        for c in range(len(v)):
+            Av[c] += (s0*d0[c] + s1*d1[c] + s2*d2[c] + s3*d3[c]
+                      + s4*d4[c] + s5*d5[c] + s6*d6[c] + s7*d7[c])
 
 # %% ../nbs/17_als.ipynb #b4b7e9dc
 def conjugate_gradients(
-    D, weight, target, n, # n partners: (n,w) vectors, (n,) weights and targets
+    # n partners: vectors (n,w) and weights (n,), both with zeros up to a multiple of 8;
+    # targets (n,)
+    D, weight, target, n,
     base, ridge,          # (d,d) matrix and (d,) diagonal to add
     x,                    # (w,) start; the result replaces it
     steps,                # how many; d of them would be exact
     h, r, v, Av           # (w,) working memory
 ):                        # x·h + x·r: what the solution explains, with the residual r
     "Steps of conjugate gradients on (ΣwddᵀT + base + ridge) x = Σtd"
-    d, zero = len(ridge), x[0]*0
+    d, zero = len(ridge), x[0]-x[0] # not x[0]*0, which Numba makes a double
     for c in range(len(h)): h[c] = zero
+    for m in range(n):
+        row, y = D[m], target[m]
+        for c in range(len(h)): h[c] += y*row[c]
     for step in range(steps+1):
         if step==0: v[:] = x
         for c in range(d):
             s = ridge[c]*v[c]
-            for m in range(d): s += base[c,m]*v[m]
+            if base[c,c]>0: # without one, the whole row is 0
+                for m in range(d): s += base[c,m]*v[m]
             Av[c] = s
-        for m in range(n):
-            row, s = D[m], zero
-            for c in range(len(v)): s += row[c]*v[c]
-            s *= weight[m]
-            for c in range(len(v)): Av[c] += s*row[c]
-            if step==0:
-                for c in range(len(h)): h[c] += target[m]*row[c]
+        add_products(D, weight, n, v, Av)
         if step==0: # the start: residual, and the first direction
             for c in range(d): r[c] = v[c] = h[c] - Av[c]
             rr = zero
@@ -272,13 +305,13 @@ def als_rows(
     # or -1
 ):
     "Solve every row's ridge regression"
-    d, zero = other.shape[1], front*0
+    d, zero = other.shape[1], front-front
     w = (d+7)//8*8
     A, D8, ridge = np.zeros((d, w), np.float32), np.zeros(
         (8, w), np.float32), np.zeros(d, np.float32)
     h, x, r, v, Av = np.zeros((5,w), np.float32)
-    # vectors that stay in the cache, a megabyte
-    most = min(2**18//w, np.diff(starts).max()) if steps else 0
+    # vectors that stay in the cache, a megabyte; a multiple of 8
+    most = (min(2**18//w, np.diff(starts).max())+7)//8*8 if steps else 0
     D, weight, target = np.zeros(
         (most, w), np.float32), np.ones(most, np.float32), np.zeros(most, np.float32)
     objective = 0.
@@ -296,6 +329,8 @@ def als_rows(
                 else:
                     weight[m] = target[m] = value
                     objective += value
+            for m in range(hi-lo, (hi-lo+7)//8*8):
+                for c in range(w): D[m,c] = zero
             objective -= conjugate_gradients(D, weight, target, hi-lo, base, ridge, x,
                                              steps, h, r, v, Av)
         else:
