@@ -3,7 +3,8 @@
 One thread each; seconds are those that the processor has worked (`timed`), so that a busy machine does less harm; the
 candidates take turns; medians. The peers run in .venv-bench (as for compare.py), in one process that takes jobs.
 Settings come from a random search on an inner split of the training part. Writes nbs/results/speed.json, each part as
-soon as it is measured: python benchmarks/speed_limits.py [goal] [other_side] [epoch] [als] [shares]
+soon as it is measured: python benchmarks/speed_limits.py [goal] [other_side] [epoch] [als] [memory] [shares] [hogwild]
+[assembly]
 """
 import json, os, statistics, subprocess, sys
 os.environ.update({f'{o}_NUM_THREADS': '1' for o in 'OMP MKL OPENBLAS NUMEXPR'.split()})
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 root = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(root))
-from collab_lesson.speed import timed
+from collab_lesson.speed import peak_mb, timed
 work, out = root/'runs/speed', root/'nbs/results/speed.json'
 median = lambda xs: float(statistics.median(xs))
 
@@ -43,6 +44,36 @@ def cmfrec_sweep(d, k, iters, cg):
                        precompute_for_predictions=False, lambda_=12.)
     return timed(lambda: model.fit(X))[2], None
 
+def memory_of(fit):
+    "MB that `fit` needed at its peak, above what the process held before"
+    Path('/proc/self/clear_refs').write_text('5')  # Linux: the peak starts anew
+    before = peak_mb()
+    fit()
+    return peak_mb()-before
+
+def implicit_memory(d, k):
+    import scipy.sparse as sp
+    from implicit.als import AlternatingLeastSquares
+    X = sp.csr_matrix((np.ones(len(d['u']), np.float32), (d['u'], d['i'])))
+    return memory_of(lambda: AlternatingLeastSquares(factors=k, iterations=1, num_threads=1).fit(X, show_progress=False)), None
+
+def cmfrec_memory(d, k):
+    import cmfrec, scipy.sparse as sp
+    X = sp.coo_matrix((d['y'], (d['u'], d['i'])))
+    model = cmfrec.CMF(k=k, method='als', use_cg=True, niter=1, nthreads=1, verbose=False, finalize_chol=False,
+                       precompute_for_predictions=False, lambda_=12.)
+    return memory_of(lambda: model.fit(X)), None
+
+def our_memory(d, k, cg):
+    import pandas as pd
+    from collab_lesson.als import ALS
+    from collab_lesson.ratings import Ratings, synthetic_ratings
+    from collab_lesson.training import fit
+    fit(ALS(k, n_epochs=1, cg=cg), Ratings(synthetic_ratings(50, 40, 500), item='movie'), bar=False)  # compiled, if it was not
+    r = Ratings(pd.DataFrame(dict(user=d['u'], item=d['i'], rating=d['y'])))
+    d.clear()
+    return memory_of(lambda: fit(ALS(k, n_epochs=1, cg=cg), r, bar=False)), None
+
 def peer_loop():
     answer, sys.stdout, data = sys.stdout, sys.stderr, {}
     for line in sys.stdin:
@@ -56,8 +87,8 @@ def peer_loop():
 # ---- the book's side
 
 class Peers:
-    def __init__(self):
-        self.p = subprocess.Popen([root/'.venv-bench/bin/python', __file__, 'peers'], stdin=subprocess.PIPE,
+    def __init__(self, python=root/'.venv-bench/bin/python'):
+        self.p = subprocess.Popen([python, __file__, 'peers'], stdin=subprocess.PIPE,
                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     def __call__(self, **job):
         print(json.dumps(job), file=self.p.stdin, flush=True)
@@ -217,6 +248,47 @@ def als(peers, rounds=1):
         rows.append(dict(n=10**7, k=k, rounds=rounds, **{o: median(v) for o,v in got.items()}))
         note('als', rows)
 
+def memory(peers):
+    "MB that one sweep takes above the ratings themselves, each in a process of its own"
+    synthetic(10**7)
+    jobs = dict(exact=(sys.executable, dict(what='our_memory', cg=0)), cg=(sys.executable, dict(what='our_memory', cg=3)),
+                implicit=(peers.p.args[0], dict(what='implicit_memory')), cmfrec=(peers.p.args[0], dict(what='cmfrec_memory')))
+    note('memory', [dict(k=k, **{name: Peers(python)(data=f'r{10**7}', k=k, **job)[0] for name,(python,job) in jobs.items()}) for k in (20, 64)])
+
+def hogwild(peers, runs=5):
+    "One thread and two, the same seed: seconds on the wall's clock, and how far apart the tables of two runs are"
+    from fastai.torch_core import set_seed
+    from collab_lesson.bias import DotProductBias
+    from collab_lesson.training import fit
+    train, valid = synthetic(10**6).split(share=.1, seed=0)
+    def one(threads):
+        set_seed(1)
+        model = DotProductBias(train.n_users, train.n_items, 20, y_range=None)
+        seconds = timed(lambda: fit(model, train, 10, .02, .05, solver='sgd', threads=threads, bar=False))[1]
+        return seconds, mse(model, valid), model.movie_factors.weight.detach().numpy().copy()
+    got = {1: [], 2: []}
+    for _ in range(runs):
+        for threads in got: got[threads].append(one(threads))
+    note('hogwild', {str(t): dict(seconds=median(s for s,_,_ in o), mse=[m for _,m,_ in o],
+                                  apart=[float(abs(q-o[0][2]).max()) for _,_,q in o[1:]]) for t,o in got.items()})
+
+def assembly(peers, n=200_000):
+    "Packed and scalar instructions of the compiled loop, with and without leave to reorder sums; seconds of each"
+    import platform, re
+    from numba import njit
+    from collab_lesson.speed import sgd_pass
+    rng, f32, res = np.random.default_rng(0), np.float32, {}
+    for name,fastmath in [('strict', False), ('fastmath', True)]:
+        f = njit(sgd_pass, fastmath=fastmath, error_model='numpy')
+        u, i, y = rng.integers(0, 1000, n).astype(np.int32), rng.integers(0, 1000, n).astype(np.int32), rng.random(n, f32)
+        P, Q, b = rng.normal(0, .1, (1000, 64)).astype(f32), rng.normal(0, .1, (1000, 64)).astype(f32), np.zeros(1000, f32)
+        once = lambda: f(u, i, y, P, Q, b, b.copy(), f32(.01), f32(.01), f32(.999), f32(0), f32(0))
+        once()
+        code = f.inspect_asm(f.signatures[0])
+        kinds = re.findall(r'\bv?(?:fn?m(?:add|sub)\d+|mul|add|sub)(ps|ss)\b', code)
+        res[name] = dict(packed=kinds.count('ps'), scalar=kinds.count('ss'), seconds=min(timed(once)[2] for _ in range(9)))
+    note('assembly', dict(machine=platform.machine(), ratings=n, k=64, **res))
+
 def shares(peers, rounds=3):
     "Seconds of an epoch with each of four costs present or taken away, in all sixteen combinations"
     from itertools import product
@@ -251,4 +323,4 @@ if __name__=='__main__':
         import torch
         torch.set_num_threads(1)
         peers = Peers()
-        for o in sys.argv[1:] or ['goal', 'other_side', 'epoch', 'als', 'shares']: globals()[o](peers)
+        for o in sys.argv[1:] or ['goal', 'other_side', 'epoch', 'als', 'memory', 'shares', 'hogwild', 'assembly']: globals()[o](peers)
