@@ -13,6 +13,7 @@ import math, time
 from dataclasses import dataclass
 
 import numpy as np, pandas as pd, torch, torch.nn.functional as F
+from fastcore.basics import patch
 from scipy import sparse
 from .als import (FactorModel, Grouped, check_numbers, few_threads,
                                ones_first, pair_sums, sweep_bar, _mse)
@@ -359,25 +360,6 @@ class Gibbs:
         U, D = U.index_select(0, self.u), ones_first(M).index_select(0, self.i)
         return torch.linalg.vecdot(U, D) + M[:,0][self.i]
 
-    def draw_windows(self, product):
-        resid, w = self.y - self.shift - product, (self.alpha*self.weight)[self.u]
-        for o in self.windows:
-            resid = resid + o.effect[o.rows]
-            o.draw(resid, w)
-            resid = resid - o.effect[o.rows]
-
-    def draw_noise(self, product):
-        S = torch.zeros_like(self.weight).index_add_(0, self.u,
-                                                     (self.y-self.shift-product)**2)
-        if self.noise_df:
-            shape, rate = (self.noise_df+self.users.grouped.count)/2, (self.noise_df+
-                                                                       self.alpha*S)/2
-            self.weight = torch.as_tensor(self.rng.standard_gamma(
-                shape.cpu().numpy())).to(S)/rate
-        a,b = self.prior.noise
-        self.alpha = self.rng.gamma(a+len(self.y)/2,
-                                    1/(b+(self.weight*S).double().sum().item()/2))
-
     def sweep(self):
         "Draw every unknown once, given all others"
         y, w = self.y - self.shift, self.alpha*self.weight
@@ -389,20 +371,45 @@ class Gibbs:
         self.users.draw_prior()
         self.items.draw_prior()
 
-    def state(self)->dict: # of tensors, in the unit of the ratings
-        """What predictions need: vectors, noise of each user, effects of time
-        and their variance"""
-        s, device = self.sd, self.y.device
-        def unit(t):
-            return torch.cat([t[:,:1]*s, t[:,1:]*s**.5], 1) # of factors, two multiply
+# %% ../nbs/18_bayesian.ipynb #a970e53b
+@patch
+def draw_windows(self:Gibbs, product):
+    resid, w = self.y - self.shift - product, (self.alpha*self.weight)[self.u]
+    for o in self.windows:
+        resid = resid + o.effect[o.rows]
+        o.draw(resid, w)
+        resid = resid - o.effect[o.rows]
 
-        res = dict(
-            user_draws=unit(self.users.table), item_draws=unit(self.items.table),
-            noise_draws=s*s/(self.alpha*self.weight),
-            window_spread=torch.tensor([s*s/o.prec for o in self.windows],
-                                       device=device))
-        for n,o in enumerate(self.windows): res[f'window_draws_{n}'] = s*o.effect
-        return res
+# %% ../nbs/18_bayesian.ipynb #60ef41d8
+@patch
+def draw_noise(self:Gibbs, product):
+    S = torch.zeros_like(self.weight).index_add_(0, self.u,
+                                                 (self.y-self.shift-product)**2)
+    if self.noise_df:
+        shape, rate = (self.noise_df+self.users.grouped.count)/2, (self.noise_df+
+                                                                   self.alpha*S)/2
+        self.weight = torch.as_tensor(self.rng.standard_gamma(
+            shape.cpu().numpy())).to(S)/rate
+    a,b = self.prior.noise
+    self.alpha = self.rng.gamma(a+len(self.y)/2,
+                                1/(b+(self.weight*S).double().sum().item()/2))
+
+# %% ../nbs/18_bayesian.ipynb #a0114761
+@patch
+def state(self:Gibbs)->dict: # of tensors, in the unit of the ratings
+    """What predictions need: vectors, noise of each user, effects of time
+    and their variance"""
+    s, device = self.sd, self.y.device
+    def unit(t):
+        return torch.cat([t[:,:1]*s, t[:,1:]*s**.5], 1) # of factors, two multiply
+
+    res = dict(
+        user_draws=unit(self.users.table), item_draws=unit(self.items.table),
+        noise_draws=s*s/(self.alpha*self.weight),
+        window_spread=torch.tensor([s*s/o.prec for o in self.windows],
+                                   device=device))
+    for n,o in enumerate(self.windows): res[f'window_draws_{n}'] = s*o.effect
+    return res
 
 # %% ../nbs/18_bayesian.ipynb #cell-46
 def find_windows(
@@ -449,141 +456,6 @@ class BayesianMF(FactorModel):
         self.noise_df = None if noise_df is None else float(noise_df)
         self.implicit, self.windows = bool(implicit), tuple(float(o) for o in windows)
 
-    def fit(self,
-        train,              # `Ratings`, with times where there are windows
-        valid=None,         # `Ratings` from the same `split`, to measure on
-        user_features=None, # (n_users,f), such as `table_features` gives
-        movie_features=None, # (n_items,f) the same for items
-        prior=None,         # a `Prior`
-        callback=None,      # called with (sampler, sweep) after every sweep
-        # show a progress bar? default: in a notebook or at a terminal
-        bar=None,
-        device='auto'       # as for `pick_device`
-        # epoch (a sweep), noise_sd, valid_loss (MSE of the average of all draws so
-        # far), seconds
-    )->Run:
-        """Sample; raises TypeError unless given `Ratings`, ValueError for features or
-        times that are missing, do not fit, or are too large. Ctrl-C keeps the draws"""
-        device = pick_device(device)
-        train, u, i, *_, limits, held_out = self._take(train, valid, device)
-        n = train.n_users, train.n_items
-        uf = self._check_features(user_features, n[0], 'user_features')
-        mf = self._check_features(movie_features, n[1], 'movie_features')
-        if self.implicit:
-            uf.append(history_features(train.users, train.items, *n))
-            mf.append(history_features(train.items, train.users, *n[::-1]))
-        keys, windows = self._cut(train, u, device)
-        with few_threads(len(u)):
-            values = torch.from_numpy(train.values).to(device)
-            g = Gibbs(u, i, values, *n, self.n_factors, uf, mf, windows,
-                      self.noise_df, prior, self.seed, self.max_rows)
-            if held_out is not None:
-                held_out.append(self._window_rows(keys, held_out[0], valid.times))
-            draws, rows, interrupted = self._sample(g, held_out, limits, callback, bar)
-        tables = {k: torch.stack([o.pop(k) for o in draws]) for k in list(draws[0])}
-        tables['window_spread'] = tables['window_spread'].mean(0)
-        tables |= {f'window_keys_{n}': o for n,o in enumerate(keys)}
-        U, M = tables['user_draws'], tables['item_draws']
-        self._done(train, limits, **tables,
-                   mean=torch.tensor(g.mean, device=device).float(),
-                   user_factors=U[-1, :, 1:].clone(),
-                   movie_factors=M[-1, :, 1:].clone(),
-                   user_bias=U[:, :, 0].mean(0), movie_bias=M[:, :, 0].mean(0))
-        return Run(self, pd.DataFrame(rows), interrupted=interrupted)
-
-    def _sample(self, g, held_out, limits, callback, bar):
-        draws, rows, total, interrupted = [], [], 0., False
-        try:
-            for sweep in sweep_bar(self.n_sweeps, bar):
-                start = time.perf_counter()
-                g.sweep()
-                row, state = dict(epoch=sweep, noise_sd=g.noise_sd), None
-                if sweep>=self.burn and (sweep-self.burn)%self.thin==0:
-                    state = g.state()
-                n = len(draws) + (state is not None)
-                if held_out is not None:
-                    users, items, values, windows = held_out
-                    if state:
-                        total = total + _one_draw(state, users, items, windows).double()
-                    row['valid_loss'] = _mse(g.mean+
-                                             total/n, values, limits) if n else math.nan
-                row['seconds'] = time.perf_counter()-start
-                rows.append(row)
-                if state: draws.append(state)
-                if callback is not None: callback(g, sweep)
-        except KeyboardInterrupt:
-            if not draws: raise
-            interrupted = True
-            print(f'Interrupted in sweep {sweep+1} of {self.n_sweeps}; '
-                  f'the {len(draws)} draws made so far are kept.')
-        return draws, rows, interrupted
-
-    def _check_features(self, f, n, name):
-        if f is None: return []
-        if not sparse.issparse(f): f = np.asarray(f, dtype=np.float32)
-        if f.ndim!=2 or f.shape[0]!=n or f.shape[1]==0:
-            raise ValueError(
-                f'{name} has shape {tuple(f.shape)}; ({n}, any) is needed, '
-                'one row of features for each row of the table.')
-        f = sparse.csr_array(f, dtype=np.float32)
-        if bad := int((~np.isfinite(f.data)).sum()):
-            raise ValueError(f'{name} has {bad} values that are not finite numbers.')
-        return [f]
-
-    # the windows that there are, and that of each rating
-    def _cut(self, train, u, device):
-        if not self.windows: return [], []
-        if train.times is None:
-            raise ValueError(f'windows={self.windows} need times: '
-                             "Ratings(…, time='name of the column'), or windows=().")
-        times = torch.from_numpy(np.ascontiguousarray(train.times)).to(device)
-        both = [
-            window_keys(u, times, o).unique(return_inverse=True) for o in self.windows
-        ]
-        return [o for o,_ in both], [o for _,o in both]
-
-    def _window_rows(self, keys, users, times): # of each pair, as `find_windows` gives
-        users = users.long()
-        if times is None: return [torch.full_like(users, len(o)) for o in keys]
-        t = torch.as_tensor(np.asarray(times)).to(users.device)
-        if t.shape!=users.shape:
-            raise ValueError(
-                f'times has shape {tuple(t.shape)}; {tuple(users.shape)} is needed, '
-                'one for each pair.')
-        return [
-            find_windows(k, window_keys(users, t, o))
-            for k, o in zip(keys, self.windows)
-        ]
-
-    def moments(self,
-        x,         # (n,2) row numbers of users and items, as `encode` gives
-        times=None # n times in seconds, for a model with windows
-        # three (n,) tensors: mean, variance of what we do not know, of the noise
-    )->tuple:
-        """What the draws say about a rating: its mean, not clipped, and the two parts
-        of its variance; raises ValueError for times that do not fit"""
-        check_pairs(x, *self.sizes)
-        if times is not None and not self.windows:
-            raise ValueError(
-                'This BayesianMF was made with windows=(), so times tell it nothing.')
-        u, i = x.to(self.mean.device).T
-        keys = [getattr(self, f'window_keys_{n}') for n in range(len(self.windows))]
-        windows = self._window_rows(keys, u, times)
-        unseen = torch.zeros(len(u), device=u.device)
-        for k,rows,var in zip(keys, windows, self.window_spread):
-            unseen += var*(rows==len(k))
-        names = 'user_draws', 'item_draws', *(f'window_draws_{n}'
-                                              for n in range(len(keys)))
-        total = torch.zeros(2, len(u), dtype=torch.double, device=u.device)
-        with few_threads(len(u)):
-            for s in range(len(self.user_draws)):
-                f = _one_draw({name: getattr(self, name)[s]
-                               for name in names}, u, i, windows)
-                total += torch.stack([f, f*f])
-            mean, square = total/len(self.user_draws)
-            unknown = (square-mean**2).clamp(min=0).float() + unseen
-            return (self.mean+mean).float(), unknown, self.noise_draws[:,u].mean(0)
-
     def predict_at(self,
         x,    # (n,2) row numbers of users and items, as `encode` gives
         times # n times in seconds
@@ -601,9 +473,158 @@ class BayesianMF(FactorModel):
         bias = self.mean + U[:,:,0].mean(0)[:,None] + M[:,:,0].mean(0)
         return self._clip(torch.addbmm(bias, U[:,:,1:], M[:,:,1:].mT, alpha=1/len(U)))
 
+# %% ../nbs/18_bayesian.ipynb #8ad36a8e
 def _one_draw(state, users, items, windows): # (n,) sums for pairs, without the mean
     res = pair_sums(state['user_draws'], state['item_draws'], users.long(),
                     items.long())
     for n,rows in enumerate(windows): # the mean of an unseen one is 0
         res = res + F.pad(state[f'window_draws_{n}'], (0,1))[rows]
     return res
+
+# %% ../nbs/18_bayesian.ipynb #4694a3b3
+@patch
+def moments(self:BayesianMF,
+    x,         # (n,2) row numbers of users and items, as `encode` gives
+    times=None # n times in seconds, for a model with windows
+    # three (n,) tensors: mean, variance of what we do not know, of the noise
+)->tuple:
+    """What the draws say about a rating: its mean, not clipped, and the two parts
+    of its variance; raises ValueError for times that do not fit"""
+    check_pairs(x, *self.sizes)
+    if times is not None and not self.windows:
+        raise ValueError(
+            'This BayesianMF was made with windows=(), so times tell it nothing.')
+    u, i = x.to(self.mean.device).T
+    keys = [getattr(self, f'window_keys_{n}') for n in range(len(self.windows))]
+    windows = self._window_rows(keys, u, times)
+    unseen = torch.zeros(len(u), device=u.device)
+    for k,rows,var in zip(keys, windows, self.window_spread):
+        unseen += var*(rows==len(k))
+    names = 'user_draws', 'item_draws', *(f'window_draws_{n}'
+                                          for n in range(len(keys)))
+    total = torch.zeros(2, len(u), dtype=torch.double, device=u.device)
+    with few_threads(len(u)):
+        for s in range(len(self.user_draws)):
+            f = _one_draw({name: getattr(self, name)[s]
+                           for name in names}, u, i, windows)
+            total += torch.stack([f, f*f])
+        mean, square = total/len(self.user_draws)
+        unknown = (square-mean**2).clamp(min=0).float() + unseen
+        return (self.mean+mean).float(), unknown, self.noise_draws[:,u].mean(0)
+
+# %% ../nbs/18_bayesian.ipynb #ef92055f
+@patch
+def _check_features(self:BayesianMF, f, n, name):
+    if f is None: return []
+    if not sparse.issparse(f): f = np.asarray(f, dtype=np.float32)
+    if f.ndim!=2 or f.shape[0]!=n or f.shape[1]==0:
+        raise ValueError(
+            f'{name} has shape {tuple(f.shape)}; ({n}, any) is needed, '
+            'one row of features for each row of the table.')
+    f = sparse.csr_array(f, dtype=np.float32)
+    if bad := int((~np.isfinite(f.data)).sum()):
+        raise ValueError(f'{name} has {bad} values that are not finite numbers.')
+    return [f]
+
+# %% ../nbs/18_bayesian.ipynb #81c1f670
+# the windows that there are, and that of each rating
+@patch
+def _cut(self:BayesianMF, train, u, device):
+    if not self.windows: return [], []
+    if train.times is None:
+        raise ValueError(f'windows={self.windows} need times: '
+                         "Ratings(…, time='name of the column'), or windows=().")
+    times = torch.from_numpy(np.ascontiguousarray(train.times)).to(device)
+    both = [
+        window_keys(u, times, o).unique(return_inverse=True) for o in self.windows
+    ]
+    return [o for o,_ in both], [o for _,o in both]
+
+# %% ../nbs/18_bayesian.ipynb #43d9719b
+# of each pair, as `find_windows` gives
+@patch
+def _window_rows(self:BayesianMF, keys, users, times):
+    users = users.long()
+    if times is None: return [torch.full_like(users, len(o)) for o in keys]
+    t = torch.as_tensor(np.asarray(times)).to(users.device)
+    if t.shape!=users.shape:
+        raise ValueError(
+            f'times has shape {tuple(t.shape)}; {tuple(users.shape)} is needed, '
+            'one for each pair.')
+    return [
+        find_windows(k, window_keys(users, t, o))
+        for k, o in zip(keys, self.windows)
+    ]
+
+# %% ../nbs/18_bayesian.ipynb #ee3017d0
+@patch
+def _sample(self:BayesianMF, g, held_out, limits, callback, bar):
+    draws, rows, total, interrupted = [], [], 0., False
+    try:
+        for sweep in sweep_bar(self.n_sweeps, bar):
+            start = time.perf_counter()
+            g.sweep()
+            row, state = dict(epoch=sweep, noise_sd=g.noise_sd), None
+            if sweep>=self.burn and (sweep-self.burn)%self.thin==0:
+                state = g.state()
+            n = len(draws) + (state is not None)
+            if held_out is not None:
+                users, items, values, windows = held_out
+                if state:
+                    total = total + _one_draw(state, users, items, windows).double()
+                row['valid_loss'] = _mse(g.mean+
+                                         total/n, values, limits) if n else math.nan
+            row['seconds'] = time.perf_counter()-start
+            rows.append(row)
+            if state: draws.append(state)
+            if callback is not None: callback(g, sweep)
+    except KeyboardInterrupt:
+        if not draws: raise
+        interrupted = True
+        print(f'Interrupted in sweep {sweep+1} of {self.n_sweeps}; '
+              f'the {len(draws)} draws made so far are kept.')
+    return draws, rows, interrupted
+
+# %% ../nbs/18_bayesian.ipynb #4464d0e2
+@patch
+def fit(self:BayesianMF,
+    train,              # `Ratings`, with times where there are windows
+    valid=None,         # `Ratings` from the same `split`, to measure on
+    user_features=None, # (n_users,f), such as `table_features` gives
+    movie_features=None, # (n_items,f) the same for items
+    prior=None,         # a `Prior`
+    callback=None,      # called with (sampler, sweep) after every sweep
+    # show a progress bar? default: in a notebook or at a terminal
+    bar=None,
+    device='auto'       # as for `pick_device`
+    # epoch (a sweep), noise_sd, valid_loss (MSE of the average of all draws so
+    # far), seconds
+)->Run:
+    """Sample; raises TypeError unless given `Ratings`, ValueError for features or
+    times that are missing, do not fit, or are too large. Ctrl-C keeps the draws"""
+    device = pick_device(device)
+    train, u, i, *_, limits, held_out = self._take(train, valid, device)
+    n = train.n_users, train.n_items
+    uf = self._check_features(user_features, n[0], 'user_features')
+    mf = self._check_features(movie_features, n[1], 'movie_features')
+    if self.implicit:
+        uf.append(history_features(train.users, train.items, *n))
+        mf.append(history_features(train.items, train.users, *n[::-1]))
+    keys, windows = self._cut(train, u, device)
+    with few_threads(len(u)):
+        values = torch.from_numpy(train.values).to(device)
+        g = Gibbs(u, i, values, *n, self.n_factors, uf, mf, windows,
+                  self.noise_df, prior, self.seed, self.max_rows)
+        if held_out is not None:
+            held_out.append(self._window_rows(keys, held_out[0], valid.times))
+        draws, rows, interrupted = self._sample(g, held_out, limits, callback, bar)
+    tables = {k: torch.stack([o.pop(k) for o in draws]) for k in list(draws[0])}
+    tables['window_spread'] = tables['window_spread'].mean(0)
+    tables |= {f'window_keys_{n}': o for n,o in enumerate(keys)}
+    U, M = tables['user_draws'], tables['item_draws']
+    self._done(train, limits, **tables,
+               mean=torch.tensor(g.mean, device=device).float(),
+               user_factors=U[-1, :, 1:].clone(),
+               movie_factors=M[-1, :, 1:].clone(),
+               user_bias=U[:, :, 0].mean(0), movie_bias=M[:, :, 0].mean(0))
+    return Run(self, pd.DataFrame(rows), interrupted=interrupted)
