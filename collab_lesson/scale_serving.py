@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['need', 'check_java', 'spark_session', 'spark_factors', 'SparkALS', 'fit_spark', 'table_cost', 'shard_tables',
-           'fit_sharded', 'torchrun']
+           'fit_sharded', 'torchrun', 'dot_vectors', 'stars_of', 'same_length', 'TopK', 'recall_of']
 
-# %% ../nbs/22b_serving.ipynb #db5b1973
+# %% ../nbs/22b_serving.ipynb #46cf7eb3
 #| code-fold: true
 #| code-summary: "Imports"
 import json, math, os, shutil, signal, socket, subprocess, sys, tempfile, threading
@@ -26,7 +26,7 @@ from .ratings import Ratings, as_ratings, check_sizes
 from .sigmoid_range import check_y_range, in_range
 from .training import Run
 
-# %% ../nbs/22b_serving.ipynb #f99fcef7
+# %% ../nbs/22b_serving.ipynb #5efd6326
 def need(
     module, # that must be importable
     extra   # of this package, which brings it
@@ -39,7 +39,7 @@ def need(
         raise ModuleNotFoundError(f'{module} is not installed: '
                                   f"pip install 'collab_lesson[{extra}]'")
 
-# %% ../nbs/22b_serving.ipynb #7437a55f
+# %% ../nbs/22b_serving.ipynb #bc8695d6
 def check_java():
     "Raise RuntimeError where Spark would find no Java"
     home = os.environ.get('JAVA_HOME')
@@ -50,7 +50,7 @@ def check_java():
             'openjdk-17-jre-headless with apt, openjdk@17 with brew, or openjdk=17 '
             'with conda, and set JAVA_HOME if it is not on the PATH.')
 
-# %% ../nbs/22b_serving.ipynb #bb027690
+# %% ../nbs/22b_serving.ipynb #9f728a21
 def _reach(master, seconds):
     "Raise TimeoutError where nobody listens at the address of a master"
     address = master.rpartition('//')[2].split(',')[0]
@@ -63,7 +63,7 @@ def _reach(master, seconds):
 
 def spark_session(
     master='local[2]', # 'local[2]': two threads here; or 'spark://host:7077', 'yarn'
-    seconds=45,        # how long to wait for a cluster that answers
+    seconds=None,      # to wait for an answer; default: 45, and 300 for threads here
     memory='2g',       # of the program that leads
     **options          # of Spark, with _ for . in their names
 ):                     # pyspark's SparkSession, the one that is open if there is one
@@ -73,6 +73,7 @@ def spark_session(
     check_java()
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
+    if seconds is None: seconds = 300 if master.startswith('local') else 45
     start = time.monotonic()
     _reach(master, min(seconds, 10))
     conf = {'spark.driver.memory': memory, 'spark.ui.enabled': 'false',
@@ -93,22 +94,22 @@ def spark_session(
     worker = threading.Thread(target=work, daemon=True)
     worker.start()
     worker.join(max(1, seconds-(time.monotonic()-start)))
-    if res and not isinstance(res[0], Exception): return res[0]
-    _end_spark(SparkContext)
-    why = (f'in {seconds} seconds nobody there took a job' if not res
-           else str(res[0]).strip().splitlines()[0])
-    raise TimeoutError(f'The Spark master {master} does not answer: {why}.')
+    got = res[0] if res else f'in {seconds} seconds nobody there took a job'
+    if isinstance(got, SparkSession): return got
+    _end_spark(SparkContext, SparkSession)
+    raise TimeoutError(f'The Spark master {master} does not answer: '
+                       f'{str(got).strip().splitlines()[0]}.')
 
-def _end_spark(SparkContext):
-    "End the Java program of a session that did not come up"
+def _end_spark(SparkContext, SparkSession):
+    "End the Java program of a session that did not come up, and forget it"
     gateway = SparkContext._gateway
     if gateway is not None and getattr(gateway, 'proc', None) is not None:
         gateway.proc.kill()
         gateway.proc.wait()
     SparkContext._gateway = SparkContext._jvm = None
-    SparkContext._active_spark_context = None
+    SparkContext._active_spark_context = SparkSession._instantiatedSession = None
 
-# %% ../nbs/22b_serving.ipynb #5f7c9ab9
+# %% ../nbs/22b_serving.ipynb #e2cbbe48
 def _spark_columns(spark, source, user, item, rating):
     "Spark's table of a Parquet path, checked"
     import difflib
@@ -138,11 +139,13 @@ def _spark_columns(spark, source, user, item, rating):
 
 def spark_factors(
     df,        # Spark's table with columns user, item, rating
-    n_factors, reg, n_epochs, seed # as for `SparkALS`
+    n_factors, reg, n_epochs, seed, # as for `SparkALS`
+    blocks=10  # pieces of each side; Spark's default
 )->tuple:      # two pairs: ids (n,), and their factors (n,n_factors), in order of ids
     "Fit Spark's ALS and collect its factors"
     from pyspark.ml.recommendation import ALS as Theirs
     model = Theirs(rank=n_factors, regParam=reg, maxIter=n_epochs, seed=seed,
+                   numUserBlocks=blocks, numItemBlocks=blocks,
                    coldStartStrategy='nan').fit(df)
     res = []
     for table in (model.userFactors, model.itemFactors):
@@ -153,7 +156,7 @@ def spark_factors(
         res.append((ids[order], factors[order]))
     return tuple(res)
 
-# %% ../nbs/22b_serving.ipynb #73c5be8d
+# %% ../nbs/22b_serving.ipynb #8b334154
 class SparkALS(FactorModel):
     """Spark's ALS as a model of this book (Zhou et al., 2008): factors without biases,
     and a ridge that grows with the number of a row's ratings"""
@@ -163,14 +166,15 @@ class SparkALS(FactorModel):
         n_epochs=10,   # sweeps; Spark's default
         y_range='auto', # as for `ALS`
         seed=42,       # of the items' first factors
-        master='local[2]' # as for `spark_session`
+        master='local[2]', # as for `spark_session`
+        blocks=2       # pieces of each side; more for a cluster, whose workers take one
     ):
-        check_sizes(n_factors=n_factors, n_epochs=n_epochs)
+        check_sizes(n_factors=n_factors, n_epochs=n_epochs, blocks=blocks)
         check_numbers(reg=reg)
         check_numbers(seed=seed, whole=True)
         self._set_range(y_range)
         self.n_factors, self.reg, self.n_epochs = n_factors, reg, n_epochs
-        self.seed, self.master = seed, master
+        self.seed, self.master, self.blocks = seed, master, blocks
 
     def fit(self,
         train,      # `Ratings`
@@ -186,7 +190,7 @@ class SparkALS(FactorModel):
             pd.DataFrame(dict(user=train.users, item=train.items, rating=train.values)
                          ).to_parquet(f'{folder}/ratings.parquet')
             sides = spark_factors(spark.read.parquet(folder), self.n_factors, self.reg,
-                                  self.n_epochs, self.seed)
+                                  self.n_epochs, self.seed, self.blocks)
         self._fill(train, limits, *sides)
         seconds = time.perf_counter()-start
         return Run(self, pd.DataFrame(dict(epoch=[self.n_epochs-1], seconds=[seconds])))
@@ -200,7 +204,7 @@ class SparkALS(FactorModel):
             tables |= {f'{o}_factors': table, f'{o}_bias': torch.zeros(n)}
         self._done(data, limits, mean=torch.tensor(0.), **tables)
 
-# %% ../nbs/22b_serving.ipynb #bcbab90d
+# %% ../nbs/22b_serving.ipynb #6ac6b831
 def fit_spark(
     source,  # Parquet file or folder that the cluster can read; or `Ratings`
     user='user', item='item', rating='rating', # its columns
@@ -222,7 +226,8 @@ def fit_spark(
     try:
         lo, hi = map(float, df.selectExpr('min(rating)', 'max(rating)').first())
         (users, P), (items, Q) = spark_factors(df, model.n_factors, model.reg,
-                                               model.n_epochs, model.seed)
+                                               model.n_epochs, model.seed,
+                                               model.blocks)
     finally: df.unpersist()
     none = np.empty(0, np.int32)
     data = Ratings.of_codes(users, items, dict(user=user, item=item, rating=rating,
@@ -233,7 +238,7 @@ def fit_spark(
                 (np.arange(1, len(items)+1), Q))
     return model, data
 
-# %% ../nbs/22b_serving.ipynb #59043bfe
+# %% ../nbs/22b_serving.ipynb #59af788f
 def table_cost(
     n,         # rows of the table
     k=64,      # numbers per row
@@ -250,7 +255,7 @@ def table_cost(
         sent_rows=ring*4*bs*k,   # the looked-up rows; their gradients are then at home
         sent_table=ring*4*n*k))  # instead, with copies: the whole gradient
 
-# %% ../nbs/22b_serving.ipynb #77867d90
+# %% ../nbs/22b_serving.ipynb #264eae25
 def shard_tables(
     model, # with `Embedding` layers, such as `DotProductBias`
     mesh   # of `init_device_mesh`: the processes that share the rows
@@ -265,7 +270,7 @@ def shard_tables(
         raise TypeError(f'{type(model).__name__} has no Embedding to split.')
     return parallelize_module(model, mesh, plan)
 
-# %% ../nbs/22b_serving.ipynb #8094052b
+# %% ../nbs/22b_serving.ipynb #a1adc88a
 def fit_sharded(
     model,     # as for `shard_tables`; the same in every process
     train,     # `Ratings`; the same in every process
@@ -306,7 +311,7 @@ def fit_sharded(
                          seconds=time.perf_counter()-start))
     return pd.DataFrame(rows)
 
-# %% ../nbs/22b_serving.ipynb #1a2e03f2
+# %% ../nbs/22b_serving.ipynb #cbcc7d4e
 def torchrun(
     program, # Python code
     n=2,     # processes
@@ -332,3 +337,159 @@ def torchrun(
             why = (errors or [p.stderr.strip()])[0].splitlines()[-1]
             raise RuntimeError(f'A process ended with an error: {why}')
         return [json.loads(o.read_text().splitlines()[-1]) for o in logs]
+
+# %% ../nbs/22b_serving.ipynb #3261ce58
+def dot_vectors(
+    model, # with factors of users and items, with or without biases
+    data   # `Ratings` that it was fitted on
+)->tuple:  # (n_users,d), (n_items,d) vectors, (n_users,) what to add to dot products
+    """A model's scores as dot products, in front of its sigmoid or clip.
+
+    Raises TypeError for a model whose scores are something else."""
+    check_fits(model, data)
+    def table(*names):
+        o = next((o for n in names if (o := getattr(model, n, None)) is not None), None)
+        return None if o is None else getattr(o, 'weight', o).detach().cpu().float()
+    P, Q = table('user_factors', 'u_weight'), table('movie_factors', 'i_weight')
+    refused = TypeError(f"{type(model).__name__}'s scores are not dot products of a "
+                        'vector per user and one per item; use `recommend`.')
+    if P is None or Q is None or hasattr(model, 'user_draws'): raise refused
+    bu, bi = table('user_bias', 'u_bias'), table('movie_bias', 'i_bias')
+    mean = getattr(model, 'mean', None)
+    shift = torch.zeros(len(P)) if bu is None else bu.flatten().clone()
+    if mean is not None: shift += mean.cpu()
+    U, V = P, Q
+    if bi is not None:
+        U = torch.cat([P, torch.ones(len(P), 1)], 1)
+        V = torch.cat([Q, bi.view(-1, 1)], 1)
+    rows = (torch.linspace(1, n-1, 8).long() for n in (data.n_users, data.n_items))
+    u, i = (o.unique() for o in rows)
+    ours = stars_of(model, U[u]@V[i].T + shift[u, None])
+    if U.shape[1]!=V.shape[1] or not torch.allclose(ours, score_block(model, u, i),
+                                                    atol=1e-3): raise refused
+    return U, V, shift
+
+def stars_of(model, scores): # sums, as `dot_vectors` gives → what the model predicts
+    if hasattr(model, '_clip'): return model._clip(scores)
+    return in_range(scores, getattr(model, 'y_range', None))
+
+# %% ../nbs/22b_serving.ipynb #896fcfa4
+def same_length(
+    V # (n,d) vectors
+)->np.ndarray: # (n,d+1) float32, all as long as the longest; dot products with (u, 0)
+               # are those of V with u
+    "Append the column that makes all vectors equally long (Bachrach et al., 2014)"
+    V = np.asarray(V, np.float32)
+    squares = (V.astype(float)**2).sum(1)
+    last = np.sqrt(np.maximum(squares.max()-squares, 0))
+    return np.concatenate([V, last[:, None].astype(np.float32)], 1)
+
+# %% ../nbs/22b_serving.ipynb #f3acfb4a
+class TopK:
+    "The best items of a user, from vectors that are ready"
+    def __init__(self,
+        model, # whose scores are dot products: see `dot_vectors`
+        data,  # `Ratings` that it was fitted on
+        index=None, # None: look at all items; 'ivf': at some cells of an inverted file
+        recall=.95, # 'ivf': share of the true ten best to find, on a sample of users
+        n_cells=None, # 'ivf': default: about √n_items
+        sample=200, # 'ivf': users to choose the number of cells to look into by
+        seed=0      # of that sample
+    ):
+        """Raises TypeError for other models, ValueError for an unknown index or a
+        recall not between 0 and 1, ModuleNotFoundError without faiss"""
+        if index not in (None, 'ivf'):
+            raise ValueError(f"index={index!r} must be None or 'ivf'.")
+        if not 0<recall<=1: raise ValueError(f'recall={recall!r} must be in (0, 1].')
+        self.model, self.data, self.index = model, as_ratings(data, 'all'), None
+        self.U, V, self.shift = dot_vectors(model, self.data)
+        self.V = V[:self.data.n_items].contiguous() # without rows to spare
+        self.seen = self.data.csr()
+        if index=='ivf': self._build(recall, n_cells, sample, seed)
+
+    def _build(self, recall, n_cells, sample, seed):
+        need('faiss', 'scale')
+        import faiss
+        X = same_length(self.V[1:])
+        n, d = X.shape
+        n_cells = n_cells or 2**round(math.log2(math.sqrt(n)))
+        n_cells = max(1, min(n_cells, n//4))
+        rng = np.random.default_rng(seed)
+        center = faiss.IndexFlatL2(d)
+        index = faiss.IndexIVFFlat(center, d, n_cells, faiss.METRIC_L2)
+        index.cp.niter, index.cp.seed = 8, seed
+        index.cp.min_points_per_centroid = 1
+        index.train(X[rng.choice(n, min(n, 64*n_cells), replace=False)])
+        index.add(X)
+        users = np.arange(1, self.data.n_users)
+        users = torch.from_numpy(rng.choice(users, min(sample, len(users)), False))
+        want, self.index, self.n_probe = self.search(users, 10)[0], index, 1
+        while True:
+            index.nprobe = self.n_probe
+            self.recall = recall_of(self.search(users, 10)[0], want)
+            if self.recall>=recall or self.n_probe==n_cells: break
+            self.n_probe = min(2*self.n_probe, n_cells)
+
+    def search(self,
+        users, # (b,) row numbers
+        n,     # items for each
+        exact=False # look at all items, whatever the index?
+    )->tuple:  # (b,n) row numbers of items, the best first, -1: none; (b,n) sums
+        "The items with the largest sums; what users have rated is not left out"
+        q, n = self.U[users], min(n, self.data.n_items-1)
+        if exact or self.index is None:
+            scores = q@self.V.T
+            scores[:, 0] = -torch.inf # nobody's item
+            best, top = scores.topk(n, dim=1)
+            return top, best
+        longer = torch.cat([q, torch.zeros(len(q), 1)], 1).numpy()
+        top = torch.from_numpy(self.index.search(longer, n)[1]+1)
+        sums = (self.V[top.clamp(min=0)]*q[:, None]).sum(2)
+        none = top<=0
+        return top.masked_fill(none, -1), sums.masked_fill(none, -torch.inf)
+
+    def rows(self,
+        users, # row numbers
+        n=10,  # items for each
+        exclude_seen=True # leave out what users have rated?
+    )->list:   # for each user: row numbers of the items, the best first; their scores
+        "The lists of users, as arrays"
+        res, m, size = [], self.seen, max(1, 2**24//self.data.n_items) # 64 MB
+        for block in torch.as_tensor(users).split(size):
+            seen = [m.indices[m.indptr[u]:m.indptr[u+1]] if exclude_seen else ()
+                    for u in block.tolist()]
+            more = max(map(len, seen))
+            found = (o.numpy() for o in self.search(block, n+more))
+            for u, own, top, sums in zip(block, seen, *found):
+                left = top>0
+                if len(own): left &= ~np.isin(top, own)
+                if left.sum()<n and self.index is not None: # the cells held too few
+                    top, sums = (o[0].numpy()
+                                 for o in self.search(u[None], n+len(own), True))
+                    left = ~np.isin(top, own)
+                top, sums = top[left][:n], torch.from_numpy(sums[left][:n])
+                res.append((top, stars_of(self.model, sums+self.shift[u]).numpy()))
+        return res
+
+    def recommend(self,
+        users, # one user or a list, by name
+        n=10,  # items for each; fewer come back where fewer are left
+        exclude_seen=True # leave out what the user has rated?
+    )->pd.DataFrame: # user, item, score, as from `recommend`
+        "Lists by name; raises ValueError for an unknown user or an n below 1"
+        check_sizes(n=n)
+        r = self.data
+        rows = r.user_names.rows(users).tolist()
+        lists = self.rows(rows, n, exclude_seen)
+        items, scores = (np.concatenate([o[j] for o in lists]) if lists else
+                         np.empty(0, int) for j in (0, 1))
+        us = np.repeat(np.array(rows, int), [len(o[0]) for o in lists])
+        return pd.DataFrame(dict(user=r.user_names.index.take(us-1),
+                                 item=r.item_names.index.take(items-1), score=scores))
+
+def recall_of(
+    found, # (b,n) row numbers of items
+    want   # (b,n) the true ones
+)->float:
+    "Share of the true items that were found, order aside"
+    return (found[:, :, None]==want[:, None]).any(1).float().mean().item()
