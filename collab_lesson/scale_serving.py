@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['need', 'check_java', 'spark_session', 'spark_factors', 'SparkALS', 'fit_spark', 'table_cost', 'shard_tables',
-           'fit_sharded', 'torchrun', 'dot_vectors', 'stars_of', 'same_length', 'TopK', 'recall_of']
+           'fit_sharded', 'torchrun', 'dot_vectors', 'stars_of', 'same_length', 'TopK', 'recall_of', 'LimitBody',
+           'make_app', 'take_port', 'serve', 'hold_load', 'to_onnx']
 
-# %% ../nbs/22b_serving.ipynb #46cf7eb3
+# %% ../nbs/22b_serving.ipynb #99a228a6
 #| code-fold: true
 #| code-summary: "Imports"
 import json, math, os, shutil, signal, socket, subprocess, sys, tempfile, threading
 import time
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from .ratings import Ratings, as_ratings, check_sizes
 from .sigmoid_range import check_y_range, in_range
 from .training import Run
 
-# %% ../nbs/22b_serving.ipynb #5efd6326
+# %% ../nbs/22b_serving.ipynb #80f6891d
 def need(
     module, # that must be importable
     extra   # of this package, which brings it
@@ -39,7 +39,7 @@ def need(
         raise ModuleNotFoundError(f'{module} is not installed: '
                                   f"pip install 'collab_lesson[{extra}]'")
 
-# %% ../nbs/22b_serving.ipynb #bc8695d6
+# %% ../nbs/22b_serving.ipynb #ddda7333
 def check_java():
     "Raise RuntimeError where Spark would find no Java"
     home = os.environ.get('JAVA_HOME')
@@ -50,7 +50,7 @@ def check_java():
             'openjdk-17-jre-headless with apt, openjdk@17 with brew, or openjdk=17 '
             'with conda, and set JAVA_HOME if it is not on the PATH.')
 
-# %% ../nbs/22b_serving.ipynb #9f728a21
+# %% ../nbs/22b_serving.ipynb #fbbe951e
 def _reach(master, seconds):
     "Raise TimeoutError where nobody listens at the address of a master"
     address = master.rpartition('//')[2].split(',')[0]
@@ -109,7 +109,7 @@ def _end_spark(SparkContext, SparkSession):
     SparkContext._gateway = SparkContext._jvm = None
     SparkContext._active_spark_context = SparkSession._instantiatedSession = None
 
-# %% ../nbs/22b_serving.ipynb #e2cbbe48
+# %% ../nbs/22b_serving.ipynb #b1c0c687
 def _spark_columns(spark, source, user, item, rating):
     "Spark's table of a Parquet path, checked"
     import difflib
@@ -156,7 +156,7 @@ def spark_factors(
         res.append((ids[order], factors[order]))
     return tuple(res)
 
-# %% ../nbs/22b_serving.ipynb #8b334154
+# %% ../nbs/22b_serving.ipynb #18af8a91
 class SparkALS(FactorModel):
     """Spark's ALS as a model of this book (Zhou et al., 2008): factors without biases,
     and a ridge that grows with the number of a row's ratings"""
@@ -204,7 +204,7 @@ class SparkALS(FactorModel):
             tables |= {f'{o}_factors': table, f'{o}_bias': torch.zeros(n)}
         self._done(data, limits, mean=torch.tensor(0.), **tables)
 
-# %% ../nbs/22b_serving.ipynb #6ac6b831
+# %% ../nbs/22b_serving.ipynb #f0716395
 def fit_spark(
     source,  # Parquet file or folder that the cluster can read; or `Ratings`
     user='user', item='item', rating='rating', # its columns
@@ -238,7 +238,7 @@ def fit_spark(
                 (np.arange(1, len(items)+1), Q))
     return model, data
 
-# %% ../nbs/22b_serving.ipynb #59af788f
+# %% ../nbs/22b_serving.ipynb #d8a21277
 def table_cost(
     n,         # rows of the table
     k=64,      # numbers per row
@@ -255,7 +255,7 @@ def table_cost(
         sent_rows=ring*4*bs*k,   # the looked-up rows; their gradients are then at home
         sent_table=ring*4*n*k))  # instead, with copies: the whole gradient
 
-# %% ../nbs/22b_serving.ipynb #264eae25
+# %% ../nbs/22b_serving.ipynb #44d40dca
 def shard_tables(
     model, # with `Embedding` layers, such as `DotProductBias`
     mesh   # of `init_device_mesh`: the processes that share the rows
@@ -270,7 +270,7 @@ def shard_tables(
         raise TypeError(f'{type(model).__name__} has no Embedding to split.')
     return parallelize_module(model, mesh, plan)
 
-# %% ../nbs/22b_serving.ipynb #a1adc88a
+# %% ../nbs/22b_serving.ipynb #73f52150
 def fit_sharded(
     model,     # as for `shard_tables`; the same in every process
     train,     # `Ratings`; the same in every process
@@ -311,7 +311,7 @@ def fit_sharded(
                          seconds=time.perf_counter()-start))
     return pd.DataFrame(rows)
 
-# %% ../nbs/22b_serving.ipynb #cbcc7d4e
+# %% ../nbs/22b_serving.ipynb #e52a06f2
 def torchrun(
     program, # Python code
     n=2,     # processes
@@ -338,7 +338,7 @@ def torchrun(
             raise RuntimeError(f'A process ended with an error: {why}')
         return [json.loads(o.read_text().splitlines()[-1]) for o in logs]
 
-# %% ../nbs/22b_serving.ipynb #3261ce58
+# %% ../nbs/22b_serving.ipynb #73001651
 def dot_vectors(
     model, # with factors of users and items, with or without biases
     data   # `Ratings` that it was fitted on
@@ -373,7 +373,7 @@ def stars_of(model, scores): # sums, as `dot_vectors` gives → what the model p
     if hasattr(model, '_clip'): return model._clip(scores)
     return in_range(scores, getattr(model, 'y_range', None))
 
-# %% ../nbs/22b_serving.ipynb #896fcfa4
+# %% ../nbs/22b_serving.ipynb #2094084d
 def same_length(
     V # (n,d) vectors
 )->np.ndarray: # (n,d+1) float32, all as long as the longest; dot products with (u, 0)
@@ -384,7 +384,7 @@ def same_length(
     last = np.sqrt(np.maximum(squares.max()-squares, 0))
     return np.concatenate([V, last[:, None].astype(np.float32)], 1)
 
-# %% ../nbs/22b_serving.ipynb #f3acfb4a
+# %% ../nbs/22b_serving.ipynb #c4d40d90
 class TopK:
     "The best items of a user, from vectors that are ready"
     def __init__(self,
@@ -493,3 +493,209 @@ def recall_of(
 )->float:
     "Share of the true items that were found, order aside"
     return (found[:, :, None]==want[:, None]).any(1).float().mean().item()
+
+# %% ../nbs/22b_serving.ipynb #6263f78b
+class LimitBody:
+    "ASGI middleware: requests with a body of more bytes than a limit get status 413"
+    def __init__(self,
+        app, # the application behind it
+        most # bytes
+    ): self.app, self.most = app, most
+
+    async def __call__(self, scope, receive, send):
+        from starlette.exceptions import HTTPException
+        from starlette.responses import JSONResponse
+        if scope['type']!='http': return await self.app(scope, receive, send)
+        why = f'The body is larger than {self.most:,} bytes.'
+        said = dict(scope['headers']).get(b'content-length', b'0')
+        if not said.isdigit() or int(said)>self.most:
+            return await JSONResponse(dict(detail=why), 413)(scope, receive, send)
+        n = 0
+        async def counted(): # a body that comes in pieces does not say how long it is
+            nonlocal n
+            message = await receive()
+            n += len(message.get('body', b''))
+            if n>self.most: raise HTTPException(413, why)
+            return message
+        await self.app(scope, counted, send)
+
+# %% ../nbs/22b_serving.ipynb #9873a824
+def make_app(
+    folder,          # that `save` has written
+    max_body=2**16,  # bytes of a request's body
+    max_n=1000,      # items of one list
+    index=None       # as for `TopK`
+):                   # a FastAPI application
+    """The service of one saved model. Raises ModuleNotFoundError without FastAPI, and
+    what `load` raises"""
+    need('fastapi', 'serve')
+    from fastapi import FastAPI, HTTPException, Query
+    from pydantic import BaseModel, Field
+    model, data = load(folder)
+    model.eval()
+    kind, sizes = type(model).__name__, dict(users=data.n_users-1, items=data.n_items-1)
+    try: top = TopK(model, data, index)
+    except TypeError: top = None # not dot products
+    app = FastAPI(title=f'collab_lesson: {kind}', version='1')
+    app.add_middleware(LimitBody, most=max_body)
+    n_items = Query(10, ge=1, le=max_n)
+
+    def ask(f, *args, **kwargs): # a mistake of the caller's, or what a model cannot do
+        try:
+            with torch.inference_mode(): return f(*args, **kwargs)
+        except (ValueError, IndexError, OverflowError) as e:
+            raise HTTPException(422, str(e)) from None
+        except (TypeError, AttributeError) as e:
+            raise HTTPException(501, f'{kind} cannot do this: {e}') from None
+
+    def named(names, text): # an id, which comes as text, as the type that it has
+        if names.index.dtype!=object and names.index.dtype.kind in 'iu':
+            try: return int(text)
+            except ValueError: pass
+        return text
+
+    def listed(df):
+        df = df[['item', 'score']].assign(title=data.titles(df.item))
+        return [dict(item=i.item() if hasattr(i, 'item') else i, title=t,
+                     score=float(s)) for i,s,t in df.itertuples(index=False, name=None)]
+
+    @app.get('/health')
+    def health():
+        "Is the service alive, and what does it serve?"
+        return dict(status='ok', model=kind, **sizes)
+
+    @app.get('/recommend')
+    def best(user: str, n: int = n_items):
+        "The best items of a user, without those rated"
+        user = named(data.user_names, user)
+        df = ask(recommend, model, data, user, n) if top is None else ask(
+            top.recommend, user, n)
+        return dict(user=user, items=listed(df))
+
+    @app.get('/similar')
+    def alike(item: str, n: int = n_items):
+        "The items nearest to an item"
+        item = named(data.item_names, item)
+        return dict(item=item, items=listed(ask(similar, model, data, item, n)))
+
+    class Rating(BaseModel):
+        item: str | int
+        rating: float = Field(allow_inf_nan=False)
+
+    class Someone(BaseModel):
+        ratings: list[Rating] = Field(min_length=1)
+        n: int = Field(10, ge=1, le=max_n)
+
+    def folded(one):
+        rows = data.item_names.rows([named(data.item_names, o.item) if isinstance(
+            o.item, str) else o.item for o in one.ratings])
+        stars, (lo, hi) = np.array([o.rating for o in one.ratings]), data.scale
+        if len(rows.unique())<len(rows): raise ValueError('An item is rated twice.')
+        if stars.min()<lo or stars.max()>hi:
+            raise ValueError(f'Ratings go from {lo:g} to {hi:g}.')
+        scores = predict_new(model, fold_in(model, rows, stars))[:data.n_items].clone()
+        scores[0] = scores[rows] = -torch.inf
+        best, found = scores.topk(min(one.n, data.n_items-1-len(rows)))
+        return pd.DataFrame(dict(item=data.item_names.index.take(found.numpy()-1),
+                                 score=best.numpy()))
+
+    @app.post('/fold-in')
+    def new(one: Someone):
+        "A list for somebody who is in no table, from their ratings"
+        return dict(items=listed(ask(folded, one)))
+
+    return app
+
+# %% ../nbs/22b_serving.ipynb #8df85d02
+def take_port(
+    host, port # port 0: any that is free
+)->socket.socket:
+    "A socket that listens; raises ValueError for a port in use or an unknown host"
+    family = socket.AF_INET6 if ':' in host else socket.AF_INET
+    try: return socket.create_server((host, port), family=family, backlog=1024)
+    except (OSError, OverflowError) as e:
+        why = getattr(e, 'strerror', None) or str(e)
+        raise ValueError(f'Cannot listen on {host}, port {port}: {why}. '
+                         'Give another one with --port or --host.') from None
+
+# %% ../nbs/22b_serving.ipynb #6625afad
+def serve(
+    folder,            # that `save` has written
+    host='127.0.0.1',  # address to listen at; the default: for this machine only
+    port=8000,         # 0: any that is free
+    index=None,        # as for `TopK`
+    threads=1          # PyTorch's, for one answer
+):
+    """Answer until SIGTERM or Ctrl-C. Raises ValueError for a port in use or a damaged
+    folder, ModuleNotFoundError without FastAPI and uvicorn"""
+    need('fastapi', 'serve')
+    need('uvicorn', 'serve')
+    import uvicorn
+    listening = take_port(host, port)
+    torch.set_num_threads(threads)
+    try: app = make_app(folder, index=index)
+    except BaseException: listening.close(); raise
+    at = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
+    print(f'{app.title}, from {folder}, at {at}; see {at}/docs', flush=True)
+    config = uvicorn.Config(app, log_level='warning', timeout_graceful_shutdown=30)
+    # uvicorn finishes its answers, and then sends itself the signal again
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try: uvicorn.Server(config).run(sockets=[listening])
+    finally: signal.signal(signal.SIGTERM, before)
+
+# %% ../nbs/22b_serving.ipynb #47ec75e9
+def hold_load(
+    host, port,   # of the service
+    paths,        # to ask for in turn, such as '/recommend?user=1'
+    seconds=3,    # how long
+    connections=4 # that ask at the same time, each as soon as it has its answer
+)->dict: # requests, errors, a second, p50, p99 (ms)
+    "Ask and ask again; an answer other than 200 is an error"
+    from http.client import HTTPConnection
+    times, errors, end = [], [], time.monotonic()+seconds
+    def client(n):
+        c = HTTPConnection(host, port, timeout=30)
+        while time.monotonic()<end:
+            start = time.perf_counter()
+            try:
+                c.request('GET', paths[(len(times)+n)%len(paths)])
+                r = c.getresponse()
+                r.read()
+                if r.status!=200: errors.append(r.status)
+            except Exception as e: errors.append(repr(e)); c.close()
+            times.append(1000*(time.perf_counter()-start))
+        c.close()
+    clients = [threading.Thread(target=client, args=(n,)) for n in range(connections)]
+    start = time.monotonic()
+    for o in clients: o.start()
+    for o in clients: o.join()
+    wall = time.monotonic()-start
+    return dict(requests=len(times), errors=errors[:5], n_errors=len(errors),
+                a_second=len(times)/wall, p50=float(np.median(times)),
+                p99=float(np.percentile(times, 99)))
+
+# %% ../nbs/22b_serving.ipynb #c0d4e681
+def to_onnx(
+    model, # fitted, whose score of a pair is made of PyTorch operations
+    path   # of the file to write
+)->Path:
+    """Write the scoring of pairs as ONNX: input `x` (n,2) int64, output `score` (n,).
+
+    Raises ModuleNotFoundError without onnxscript, TypeError for a model that cannot be
+    written"""
+    need('onnxscript', 'serve')
+    import contextlib, io, warnings
+    path, was_training = Path(path), model.training
+    x = torch.tensor([[1, 1], [0, 0], [1, 0]])
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter('ignore')
+        try:
+            torch.onnx.export(model.eval(), (x,), str(path), input_names=['x'],
+                              output_names=['score'], external_data=False,
+                              dynamic_shapes=({0: torch.export.Dim('n')},),
+                              dynamo=True, verbose=False)
+        except torch.onnx.OnnxExporterError as e:
+            raise TypeError(f'{type(model).__name__} cannot be written as ONNX: '
+                            f'{str(e).strip().splitlines()[0]}') from None
+        finally: model.train(was_training)
+    return path
