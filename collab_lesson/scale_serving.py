@@ -7,7 +7,7 @@ __all__ = ['need', 'check_java', 'spark_session', 'spark_factors', 'SparkALS', '
            'fit_sharded', 'torchrun', 'dot_vectors', 'stars_of', 'same_length', 'TopK', 'recall_of', 'LimitBody',
            'make_app', 'take_port', 'serve', 'hold_load', 'to_onnx']
 
-# %% ../nbs/22b_serving.ipynb #ea377a7f
+# %% ../nbs/22b_serving.ipynb #95700446
 #| code-fold: true
 #| code-summary: "Imports"
 import json, math, os, shutil, signal, socket, subprocess, sys, tempfile, threading
@@ -26,7 +26,7 @@ from .ratings import Ratings, as_ratings, check_sizes
 from .sigmoid_range import check_y_range, in_range
 from .training import Run
 
-# %% ../nbs/22b_serving.ipynb #ac135c4a
+# %% ../nbs/22b_serving.ipynb #3c6773f0
 def need(
     module, # that must be importable
     extra   # of this package, which brings it
@@ -39,7 +39,7 @@ def need(
         raise ModuleNotFoundError(f'{module} is not installed: '
                                   f"pip install 'collab_lesson[{extra}]'")
 
-# %% ../nbs/22b_serving.ipynb #4608ac9a
+# %% ../nbs/22b_serving.ipynb #729ffacf
 def check_java():
     "Raise RuntimeError where Spark would find no Java"
     home = os.environ.get('JAVA_HOME')
@@ -50,7 +50,7 @@ def check_java():
             'openjdk-17-jre-headless with apt, openjdk@17 with brew, or openjdk=17 '
             'with conda, and set JAVA_HOME if it is not on the PATH.')
 
-# %% ../nbs/22b_serving.ipynb #69df0eb5
+# %% ../nbs/22b_serving.ipynb #01722b5c
 def _reach(master, seconds):
     "Raise TimeoutError where nobody listens at the address of a master"
     address = master.rpartition('//')[2].split(',')[0]
@@ -109,7 +109,7 @@ def _end_spark(SparkContext, SparkSession):
     SparkContext._gateway = SparkContext._jvm = None
     SparkContext._active_spark_context = SparkSession._instantiatedSession = None
 
-# %% ../nbs/22b_serving.ipynb #966aeb02
+# %% ../nbs/22b_serving.ipynb #a4f14614
 def _spark_columns(spark, source, user, item, rating):
     "Spark's table of a Parquet path, checked"
     import difflib
@@ -156,7 +156,7 @@ def spark_factors(
         res.append((ids[order], factors[order]))
     return tuple(res)
 
-# %% ../nbs/22b_serving.ipynb #616b1ca6
+# %% ../nbs/22b_serving.ipynb #14fea0ed
 class SparkALS(FactorModel):
     """Spark's ALS as a model of this book (Zhou et al., 2008): factors without biases,
     and a ridge that grows with the number of a row's ratings"""
@@ -204,7 +204,7 @@ class SparkALS(FactorModel):
             tables |= {f'{o}_factors': table, f'{o}_bias': torch.zeros(n)}
         self._done(data, limits, mean=torch.tensor(0.), **tables)
 
-# %% ../nbs/22b_serving.ipynb #b253c966
+# %% ../nbs/22b_serving.ipynb #5b8b8903
 def fit_spark(
     source,  # Parquet file or folder that the cluster can read; or `Ratings`
     user='user', item='item', rating='rating', # its columns
@@ -238,7 +238,7 @@ def fit_spark(
                 (np.arange(1, len(items)+1), Q))
     return model, data
 
-# %% ../nbs/22b_serving.ipynb #f73a1dfc
+# %% ../nbs/22b_serving.ipynb #527431e2
 def table_cost(
     n,         # rows of the table
     k=64,      # numbers per row
@@ -255,7 +255,7 @@ def table_cost(
         sent_rows=ring*4*bs*k,   # the looked-up rows; their gradients are then at home
         sent_table=ring*4*n*k))  # instead, with copies: the whole gradient
 
-# %% ../nbs/22b_serving.ipynb #e9e0de7e
+# %% ../nbs/22b_serving.ipynb #21e21286
 def shard_tables(
     model, # with `Embedding` layers, such as `DotProductBias`
     mesh   # of `init_device_mesh`: the processes that share the rows
@@ -270,7 +270,7 @@ def shard_tables(
         raise TypeError(f'{type(model).__name__} has no Embedding to split.')
     return parallelize_module(model, mesh, plan)
 
-# %% ../nbs/22b_serving.ipynb #1fcdfec8
+# %% ../nbs/22b_serving.ipynb #2aafd394
 def fit_sharded(
     model,     # as for `shard_tables`; the same in every process
     train,     # `Ratings`; the same in every process
@@ -311,7 +311,7 @@ def fit_sharded(
                          seconds=time.perf_counter()-start))
     return pd.DataFrame(rows)
 
-# %% ../nbs/22b_serving.ipynb #f4767dc4
+# %% ../nbs/22b_serving.ipynb #238eddc1
 def torchrun(
     program, # Python code
     n=2,     # processes
@@ -338,7 +338,7 @@ def torchrun(
             raise RuntimeError(f'A process ended with an error: {why}')
         return [json.loads(o.read_text().splitlines()[-1]) for o in logs]
 
-# %% ../nbs/22b_serving.ipynb #b8a9c0a9
+# %% ../nbs/22b_serving.ipynb #837de8dd
 def dot_vectors(
     model, # with factors of users and items, with or without biases
     data   # `Ratings` that it was fitted on
@@ -373,7 +373,7 @@ def stars_of(model, scores): # sums, as `dot_vectors` gives → what the model p
     if hasattr(model, '_clip'): return model._clip(scores)
     return in_range(scores, getattr(model, 'y_range', None))
 
-# %% ../nbs/22b_serving.ipynb #8b6d2df3
+# %% ../nbs/22b_serving.ipynb #9765bf58
 def same_length(
     V # (n,d) vectors
 )->np.ndarray: # (n,d+1) float32, all as long as the longest; dot products with (u, 0)
@@ -384,7 +384,7 @@ def same_length(
     last = np.sqrt(np.maximum(squares.max()-squares, 0))
     return np.concatenate([V, last[:, None].astype(np.float32)], 1)
 
-# %% ../nbs/22b_serving.ipynb #aacb55a4
+# %% ../nbs/22b_serving.ipynb #7c57ca04
 class TopK:
     "The best items of a user, from vectors that are ready"
     def __init__(self,
@@ -494,7 +494,7 @@ def recall_of(
     "Share of the true items that were found, order aside"
     return (found[:, :, None]==want[:, None]).any(1).float().mean().item()
 
-# %% ../nbs/22b_serving.ipynb #3c2f6390
+# %% ../nbs/22b_serving.ipynb #51bbabf2
 class LimitBody:
     "ASGI middleware: requests with a body of more bytes than a limit get status 413"
     def __init__(self,
@@ -519,7 +519,7 @@ class LimitBody:
             return message
         await self.app(scope, counted, send)
 
-# %% ../nbs/22b_serving.ipynb #eddf48b6
+# %% ../nbs/22b_serving.ipynb #7b359cbc
 def make_app(
     folder,          # that `save` has written
     max_body=2**16,  # bytes of a request's body
@@ -613,7 +613,7 @@ def make_app(
 
     return app
 
-# %% ../nbs/22b_serving.ipynb #4f508a29
+# %% ../nbs/22b_serving.ipynb #63bbab5b
 def take_port(
     host, port # port 0: any that is free
 )->socket.socket:
@@ -625,7 +625,7 @@ def take_port(
         raise ValueError(f'Cannot listen on {host}, port {port}: {why}. '
                          'Give another one with --port or --host.') from None
 
-# %% ../nbs/22b_serving.ipynb #5c18246d
+# %% ../nbs/22b_serving.ipynb #a91a1c97
 def serve(
     folder,            # that `save` has written
     host='127.0.0.1',  # address to listen at; the default: for this machine only
@@ -650,7 +650,7 @@ def serve(
     try: uvicorn.Server(config).run(sockets=[listening])
     finally: signal.signal(signal.SIGTERM, before)
 
-# %% ../nbs/22b_serving.ipynb #33aafafa
+# %% ../nbs/22b_serving.ipynb #4eb09665
 def hold_load(
     host, port,   # of the service
     paths,        # to ask for in turn, such as '/recommend?user=1'
@@ -681,7 +681,7 @@ def hold_load(
                 a_second=len(times)/wall, p50=float(np.median(times)),
                 p99=float(np.percentile(times, 99)))
 
-# %% ../nbs/22b_serving.ipynb #bf6de4a0
+# %% ../nbs/22b_serving.ipynb #346c5293
 def to_onnx(
     model, # fitted, whose score of a pair is made of PyTorch operations
     path   # of the file to write
