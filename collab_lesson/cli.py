@@ -850,7 +850,8 @@ commands = dict(run=run, data=data, recommend=recommend, serve=serve)
 _about = dict(  # again, because python -OO drops docstrings
     run='Train every model of the lesson in turn, print one table, write all to OUT',
     data='Describe ratings: MovieLens 100K, fetched if it is missing, or your own file',
-    recommend='Recommend items to a user, or to anybody by items they like, and say why',
+    recommend='Recommend items to a user, or to anybody by items they like, '
+              'and say why',
     serve='Answer over HTTP: /recommend, /similar, /fold-in, /health')
 
 def _plain(e):

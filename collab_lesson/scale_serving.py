@@ -197,8 +197,8 @@ class SparkALS(FactorModel):
 
     def _fill(self, data, limits, *sides): # sides: (rows, factors) of users, of items
         tables = {}
-        for o, n, (rows, factors) in zip(('user', 'movie'), (data.n_users, data.n_items),
-                                         sides):
+        sizes = data.n_users, data.n_items
+        for o, n, (rows, factors) in zip(('user', 'movie'), sizes, sides):
             table = torch.zeros(n, self.n_factors)
             table[torch.from_numpy(rows)] = torch.from_numpy(factors)
             tables |= {f'{o}_factors': table, f'{o}_bias': torch.zeros(n)}
@@ -330,7 +330,8 @@ def torchrun(
         except subprocess.TimeoutExpired:
             raise RuntimeError(f'The {n} processes took more than {seconds} seconds '
                                'and were ended.') from None
-        logs = sorted(Path(folder).rglob('stdout.log'), key=lambda o: int(o.parent.name))
+        logs = sorted(Path(folder).rglob('stdout.log'),
+                      key=lambda o: int(o.parent.name))
         if p.returncode:
             errors = [e for o in sorted(Path(folder).rglob('stderr.log'))
                       if (e := o.read_text().strip())]
