@@ -842,7 +842,7 @@ def serve(folder: _Named('that save has written', 'FOLDER'),
     "Answer over HTTP: /recommend, /similar, /fold-in, /health"
     if not 0<=port<2**16: raise ValueError(f'--port {port} must be from 0 to 65535.')
     if index not in (None, 'ivf'): raise ValueError(f'--index {index}: choose ivf.')
-    from collab_lesson.scale_serving import serve
+    from collab_lesson.serving import serve
     serve(Path(folder).expanduser(), host, port, index)
 
 # %% ../nbs/91_cli.ipynb #cell-29

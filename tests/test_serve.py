@@ -10,7 +10,7 @@ from collab_lesson.collab_learner import save
 from collab_lesson.interpretation import similar
 from collab_lesson.ranking import EASE, Popularity, recommend
 from collab_lesson.ratings import Ratings, synthetic_ratings
-from collab_lesson.scale_serving import hold_load, make_app
+from collab_lesson.serving import hold_load, make_app
 from collab_lesson.training import fit
 
 pytestmark = pytest.mark.skipif(os.name=='nt', reason='signals of Unix')

@@ -15,7 +15,7 @@ from collab_lesson.deep_learning import CollabNN
 from collab_lesson.dot_product import DotProduct, predict
 from collab_lesson.ranking import BPR, EASE, Popularity, evaluate, recommend
 from collab_lesson.ratings import Ratings, synthetic_ratings
-from collab_lesson.scale_serving import *
+from collab_lesson.serving import *
 from collab_lesson.sigmoid_range import DotProductWithRange
 from collab_lesson.training import fit
 
@@ -85,7 +85,7 @@ import json, sys, torch
 from fastai.torch_core import set_seed
 from collab_lesson.bias import DotProductBias
 from collab_lesson.ratings import Ratings, synthetic_ratings
-from collab_lesson.scale_serving import fit_sharded
+from collab_lesson.serving import fit_sharded
 r = Ratings(synthetic_ratings(151, 300, 4000), item='movie')
 set_seed(0)
 model = DotProductBias(r.n_users, r.n_items, 4, y_range=(0, 6))
@@ -117,7 +117,7 @@ def test_no_java(monkeypatch):
     assert '\n' not in str(e.value)
 
 def test_no_pyspark():
-    p = common.python("import sys; sys.modules['pyspark'] = None\nfrom collab_lesson.scale_serving import *\ntry: spark_session()\nexcept ModuleNotFoundError as e: print(e)")
+    p = common.python("import sys; sys.modules['pyspark'] = None\nfrom collab_lesson.serving import *\ntry: spark_session()\nexcept ModuleNotFoundError as e: print(e)")
     assert p.communicate(timeout=120)[0].strip()=="pyspark is not installed: pip install 'collab_lesson[spark]'"
 
 has_spark = pytest.mark.skipif(shutil.which('java') is None, reason='no Java')
