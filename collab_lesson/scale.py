@@ -6,7 +6,7 @@
 __all__ = ['machine_limits', 'floor', 'StoredRatings', 'StoredSide', 'batch_and_rate', 'shard_rows', 'shard_batches', 'launch',
            'fit_shards']
 
-# %% ../nbs/22_scale.ipynb #d8aeea64
+# %% ../nbs/22_scale.ipynb #62b2024a
 #| code-fold: true
 import errno, json, math, os, shutil, subprocess, sys, tempfile, time
 from functools import cached_property, lru_cache
@@ -24,7 +24,7 @@ from .ratings import (Names, Ratings, _Ids, _Reader, _choose, _number,
 from .speed import timed
 from .training import Run
 
-# %% ../nbs/22_scale.ipynb #111649a9
+# %% ../nbs/22_scale.ipynb #136f48c4
 @lru_cache(None)
 def machine_limits(
     n=2**23 # numbers per array, more than a cache holds
@@ -39,7 +39,7 @@ def machine_limits(
                     peak=2*512**3/best(lambda: m@m))
     finally: torch.set_num_threads(threads)
 
-# %% ../nbs/22_scale.ipynb #099f7f8c
+# %% ../nbs/22_scale.ipynb #e89da256
 def floor(
     n, k,        # ratings, and factors of a row
     method='SGD', # 'SGD': an epoch; 'ALS': a sweep
@@ -59,7 +59,7 @@ def floor(
     return pd.Series(dict(bytes=float(size), operations=float(work),
                           seconds=max(size/m['bandwidth'], work/m['peak'])))
 
-# %% ../nbs/22_scale.ipynb #c5ed3f0a
+# %% ../nbs/22_scale.ipynb #75c23e70
 #| code-fold: true
 def _records(times): # one rating on its way through the sort
     kinds = [('user', np.int32), ('item', np.int32), ('value', np.float32)]
@@ -83,7 +83,7 @@ def _cuts(starts, most):
         at.append(int(min(max(row, at[-1]+1), last)))
     return np.array(at)
 
-# %% ../nbs/22_scale.ipynb #0be0c39a
+# %% ../nbs/22_scale.ipynb #c4a3504c
 #| code-fold: true
 class _Piles:
     "A file of records, thrown on piles: each holds some rows, and fits in memory"
@@ -113,7 +113,7 @@ class _Piles:
                               offset=int(a)*self.dtype.itemsize)
         os.remove(self.file)
 
-# %% ../nbs/22_scale.ipynb #659c1dd9
+# %% ../nbs/22_scale.ipynb #a5343883
 #| code-fold: true
 def _merged(r, repeats, columns):
     "Records sorted by user and item, without repeated pairs; and how many repeat"
@@ -177,7 +177,7 @@ def _sort_to_disk(folder, chunks, counts, sizes, times, repeats, columns, most):
     return dict(n=n, repeated=repeated, unknown=unknown, scale=[float(lo), float(hi)],
                 mean=float(mean), sd=float((squares/n)**.5))
 
-# %% ../nbs/22_scale.ipynb #74f25390
+# %% ../nbs/22_scale.ipynb #8410391a
 #| code-fold: true
 def _write_names(names, folder, role):
     ids = names.index.to_numpy()
@@ -203,7 +203,7 @@ def _read_names(folder, role, kind, column, fingerprint):
     res.__dict__['fingerprint'] = fingerprint
     return res
 
-# %% ../nbs/22_scale.ipynb #f6ef9dc5
+# %% ../nbs/22_scale.ipynb #f586292a
 class StoredRatings(Ratings):
     """`Ratings` in a folder, sorted by user and by item, of which only what is asked for
     comes into memory. `Ratings.build` and `Ratings.open` make them"""
@@ -228,7 +228,7 @@ class StoredRatings(Ratings):
         self.times = self._map('times', np.int64) if info['times'] else None
 
     def _map(self, name, dtype): # an array that is read where it is touched
-        return np.asarray(np.memmap(self.folder/f'{name}.bin', dtype, mode='r'))
+        return np.asarray(np.memmap(self.folder/f'{name}.bin', dtype, mode='c')) # private: files stay
 
     def _read(self, name, dtype, a, b): # ratings a to b, into memory
         size = np.dtype(dtype).itemsize
@@ -307,8 +307,69 @@ class StoredRatings(Ratings):
                               np.diff(self._user_starts[lo:hi+1]))
         return res
 
+    def split(self,
+        by='random', share=.2, seed=42, # as for `Ratings.split`
+        folder=None # to write both parts to, a piece at a time; default: into memory
+    )->tuple:       # two `Ratings`; on disk, the random rows are others than in memory
+        "As `Ratings.split`. Raises FileExistsError for a folder that is there"
+        if folder is None: return super().split(by, share, seed)
+        return _split_to(self, by, share, seed, Path(os.path.expanduser(folder)))
+
     def sides(self, change, *more): # for `ALS`
         return [StoredSide(self, o, change, **kw) for o,kw in zip(('user','item'), more)]
+
+def _masked(r, by, share, seed): # yields pieces, and which of their ratings to hold out
+    if by not in ('random', 'time', 'user', 'last'):
+        raise ValueError(f"by={by!r} must be 'random', 'time', 'user' or 'last'.")
+    if not 0<share<1: raise ValueError(f'share={share!r} must lie between 0 and 1.')
+    if by!='random' and r.times is None:
+        raise ValueError(f"split(by={by!r}) needs times: build(…, time=…).")
+    n = len(r)-int(len(r)*share)
+    if by=='time': newest = np.partition(r.times, n)[n]
+    cuts = _cuts(r._user_starts, 2**20)
+    parts = ('items', 'values', 'times')[:2 if r.times is None else 3]
+    for j,(lo,hi) in enumerate(zip(cuts[:-1], cuts[1:])):
+        p = r._piece(lo, hi, parts)
+        if by=='random': out = np.random.default_rng([seed, j]).random(len(p))<share
+        elif by=='time': out = p.times>=newest
+        else:
+            out = np.zeros(len(p), bool)
+            try: out[p._split_rows(by, share, seed)[1]] = True
+            except ValueError: pass # nobody here has enough ratings
+        yield p, out
+
+def _split_to(r, by, share, seed, folder):
+    for o in ('train', 'valid'):
+        if (folder/o).exists(): raise FileExistsError(f'{folder/o} is there already.')
+    sizes, sides = (r.n_users, r.n_items), ('user', 'item')
+    counts = [[np.zeros(n, np.int64) for n in sizes] for _ in range(2)] # train, valid
+    for p,out in _masked(r, by, share, seed):
+        for part,mask in zip(counts, (~out, out)):
+            for c,rows in zip(part, (p.users, p.items)):
+                c += np.bincount(rows[mask], minlength=len(c))
+    for o,c in zip(('train on', 'hold out'), counts):
+        if not c[0].sum(): raise ValueError(f'split(by={by!r}) leaves nothing to {o}.')
+    maps, names = [], []
+    for side,c in zip(sides, counts[0]):
+        old, kept = getattr(r, f'{side}_names'), np.flatnonzero(c[1:])+1
+        row = np.zeros(len(c), np.int32)
+        row[kept] = np.arange(1, len(kept)+1)
+        maps.append(row)
+        names.append(Names(old.index.to_numpy()[kept-1], old.column))
+    def chunks(held_out):
+        for p,out in _masked(r, by, share, seed):
+            yield from _chunks(p[out==held_out], maps)
+    res = []
+    for held_out,name in enumerate(('train', 'valid')):
+        c = [np.bincount(m, c, len(o)).astype(np.int64)
+             for m,c,o in zip(maps, counts[held_out], names)]
+        with _Build(folder/name, None, 2**21) as b:
+            new = b.write(chunks(held_out), c, names, r.columns, r.times is not None,
+                          'keep')
+            new.item_titles = r.item_titles
+            res.append(b.done(new))
+    res[1].train = res[0]
+    return tuple(res)
 
 def _info(folder):
     "What the folder says about itself; FileNotFoundError, ValueError for anything else"
@@ -332,7 +393,7 @@ def _info(folder):
                              'cut short or missing.')
     return info
 
-# %% ../nbs/22_scale.ipynb #b8b4f4cd
+# %% ../nbs/22_scale.ipynb #91f734ae
 #| code-fold: true
 class StoredSide:
     "One side of `StoredRatings`, whose rows are solved a piece at a time"
@@ -365,7 +426,7 @@ class StoredSide:
                                           len(reg))
         return torch.from_numpy(X), torch.tensor(J, dtype=torch.double)
 
-# %% ../nbs/22_scale.ipynb #bf76367e
+# %% ../nbs/22_scale.ipynb #eea7faaf
 #| code-fold: true
 class _Spill:
     "What `_Reader` puts batches into: records on disk, with the ids numbered as they come"
@@ -434,7 +495,7 @@ class _ToDisk(_Reader):
         if new: self.builder = _Spill(self.builder.columns, self.finish, self.folder)
         return at
 
-# %% ../nbs/22_scale.ipynb #99877f66
+# %% ../nbs/22_scale.ipynb #03d70889
 #| code-fold: true
 def _chunks(r, maps=None): # records of `Ratings`, with their rows changed by `maps`
     pieces = r.pieces() if isinstance(r, StoredRatings) and r.times is None else [r]
@@ -525,7 +586,7 @@ class _Build:
         shutil.rmtree(old, ignore_errors=True)
         return StoredRatings(self.folder)
 
-# %% ../nbs/22_scale.ipynb #c84c423c
+# %% ../nbs/22_scale.ipynb #5965144e
 @patch(cls_method=True)
 def build(cls:Ratings,
     source,           # file, archive or folder, as for `read_ratings`; DataFrame, `Ratings`
@@ -583,7 +644,7 @@ def open(cls:Ratings,
     "Ratings from a folder, in no time; raises FileNotFoundError, ValueError for damage"
     return StoredRatings(os.path.expanduser(folder))
 
-# %% ../nbs/22_scale.ipynb #56359fcd
+# %% ../nbs/22_scale.ipynb #03f75402
 def batch_and_rate(
     r,          # `Ratings` to train on
     k,          # factors
@@ -602,7 +663,7 @@ def batch_and_rate(
     bs = int(2**np.clip(np.round(np.log2(bs)), 6, 17))
     return dict(bs=bs, lr=.005*(bs/64)**.5) # chapter 5's recipe, carried on
 
-# %% ../nbs/22_scale.ipynb #b65c7687
+# %% ../nbs/22_scale.ipynb #9c8c570f
 def shard_rows(
     r,       # `StoredRatings`
     n_shards # parts
@@ -625,7 +686,7 @@ def shard_batches(
         parts = [torch.from_numpy(o[order]) for o in (p.users, p.items, p.values)]
         yield from zip(*(o.split(bs) for o in parts))
 
-# %% ../nbs/22_scale.ipynb #f5ea8d4c
+# %% ../nbs/22_scale.ipynb #158b5784
 #| code-fold: true
 def _gradients(u, i, y, U, V, bu, bi, wd, limits, unit):
     """Gradients of one batch with respect to its rows of p with bias, and of q with bias,
@@ -705,7 +766,7 @@ def _n_batches(r, lo, hi, bs):
     at = r._user_starts[lo + _cuts(r._user_starts[lo:hi+1], 2**20)]
     return int((-(-np.diff(at)//bs)).sum())
 
-# %% ../nbs/22_scale.ipynb #df413ffb
+# %% ../nbs/22_scale.ipynb #5e1e73f8
 #| code-fold: true
 def _last_epoch(folder):
     "The last epoch whose tables are all there; -1 for none"
@@ -766,7 +827,7 @@ def _train_plainly(job, rank, world, device):
                         seconds=time.perf_counter()-wall, cpu=time.process_time()-cpu))
     if rank==0: (Path(job['folder'])/'log.json').write_text(json.dumps(log))
 
-# %% ../nbs/22_scale.ipynb #37923de1
+# %% ../nbs/22_scale.ipynb #5d036f93
 #| code-fold: true
 def _program(file):
     "What each process runs, started by torchrun or alone"
@@ -792,7 +853,7 @@ def _program(file):
 
 if __name__=='__main__' and sys.argv[-1].endswith('.job.json'): _program(sys.argv[-1])
 
-# %% ../nbs/22_scale.ipynb #926996fc
+# %% ../nbs/22_scale.ipynb #503a6351
 def launch(
     job,         # dict: what `_program` reads
     n_processes, # on this machine
@@ -818,7 +879,7 @@ def launch(
         raise RuntimeError(f'One of {n_processes} processes failed (code {p.returncode}):'
                            f' {lines[-1].strip()}')
 
-# %% ../nbs/22_scale.ipynb #07685ac6
+# %% ../nbs/22_scale.ipynb #29a59f31
 def fit_shards(
     model, train,  # as for `fit(…, solver='sgd')`; best an opened folder
     n_epoch=5,     # passes
@@ -872,6 +933,10 @@ def fit_shards(
                           n_epoch=n_epoch, device=device, timeout=timeout)
         interrupted = False
         try: launch(job, n_processes)
+        except RuntimeError as e:
+            done = f'{e}. Epoch {_last_epoch(folder)} of {n_epoch} was finished'
+            more = '' if folder==Path(tmp) else '; the same call goes on from there'
+            raise RuntimeError(f'{done}{more}.') from None
         except KeyboardInterrupt:
             interrupted = True
             print(f'Interrupted; epoch {_last_epoch(folder)} is kept.')
