@@ -2,7 +2,7 @@
 
 Each step runs in a process of its own with one thread. Seconds are the processor's (all processes of the step together
 where it says so), memory is the peak of the process above that of the libraries. Adds to nbs/results/scale.json what it
-has measured; `python benchmarks/scale.py --what sizes,ease,road,shards,accelerate`.
+has measured; `python benchmarks/scale.py --what sizes,shards,plain,ease,batch,road`.
 """
 import json, os, subprocess, sys, tempfile, time
 from pathlib import Path
@@ -80,11 +80,12 @@ def als(folder, k, n=3):
     run = fit(ALS(int(k), n_epochs=int(n)), Ratings.open(folder), bar=False)
     return dict(rounds=int(n))
 
-def sgd(folder, k, n=3):
-    from collab_lesson.all import DotProductBias, Ratings, fit
+def sgd(folder, k, n=4):
+    from collab_lesson.all import DotProductBias, Ratings, fit, timed
     r = Ratings.open(folder)
-    run = fit(DotProductBias(r.n_users, r.n_items, int(k), y_range='auto'), r, int(n), solver='sgd', bar=False)
-    return dict(rounds=int(n))
+    model = DotProductBias(r.n_users, r.n_items, int(k), y_range='auto')
+    one, many = (timed(lambda: fit(model, r, e, solver='sgd', bar=False))[2] for e in (1, int(n)))
+    return dict(first=one, epoch=(many-one)/(int(n)-1)) # the first one sorts
 
 def lists(folder, k):
     from collab_lesson.all import ALS, Ratings, fit, recommend, timed
@@ -155,7 +156,7 @@ def plain(folder, kind, n, n_epoch=1, bs=8192):
 
 @call_parse
 def main(
-    what:str='sizes', # comma-separated: sizes, ease, road
+    what:str='sizes', # comma-separated: sizes, again, batch, batch7, plain, shards, als64, ease, road
     only:str=None, args:str='[]', # internal: one step
     tmp:str=None, # folder for data; default: a temporary one
     most:int=10**7, # largest size
@@ -175,6 +176,11 @@ def main(
                 row['lists'] = step('lists', folder, 20)
                 if n<=10**7: row['first batch'] = step('first_batch', csv)
                 rows.append(row)
+                note(sizes=rows)
+        if 'again' in what: # two steps of 'sizes'
+            rows = json.loads(out.read_text())['sizes']
+            for o in rows:
+                o['open'], o['SGD'] = step('opened', d/f'r{o["n"]}'), step('sgd', d/f'r{o["n"]}', 20)
                 note(sizes=rows)
         if 'batch' in what: note(batch=step('batch', 10**6, d/f'r{10**6}'))
         if 'batch7' in what: note(batch7=step('batch', 10**7, d/f'r{10**7}'))

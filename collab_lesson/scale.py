@@ -6,7 +6,7 @@
 __all__ = ['machine_limits', 'floor', 'StoredRatings', 'StoredSide', 'batch_and_rate', 'shard_rows', 'shard_batches', 'launch',
            'fit_shards']
 
-# %% ../nbs/22_scale.ipynb #62b2024a
+# %% ../nbs/22_scale.ipynb #c020addc
 #| code-fold: true
 import errno, json, math, os, shutil, subprocess, sys, tempfile, time
 from functools import cached_property, lru_cache
@@ -24,7 +24,7 @@ from .ratings import (Names, Ratings, _Ids, _Reader, _choose, _number,
 from .speed import timed
 from .training import Run
 
-# %% ../nbs/22_scale.ipynb #136f48c4
+# %% ../nbs/22_scale.ipynb #66768727
 @lru_cache(None)
 def machine_limits(
     n=2**23 # numbers per array, more than a cache holds
@@ -39,7 +39,7 @@ def machine_limits(
                     peak=2*512**3/best(lambda: m@m))
     finally: torch.set_num_threads(threads)
 
-# %% ../nbs/22_scale.ipynb #e89da256
+# %% ../nbs/22_scale.ipynb #59ca05a2
 def floor(
     n, k,        # ratings, and factors of a row
     method='SGD', # 'SGD': an epoch; 'ALS': a sweep
@@ -59,7 +59,7 @@ def floor(
     return pd.Series(dict(bytes=float(size), operations=float(work),
                           seconds=max(size/m['bandwidth'], work/m['peak'])))
 
-# %% ../nbs/22_scale.ipynb #75c23e70
+# %% ../nbs/22_scale.ipynb #0051521c
 #| code-fold: true
 def _records(times): # one rating on its way through the sort
     kinds = [('user', np.int32), ('item', np.int32), ('value', np.float32)]
@@ -83,7 +83,7 @@ def _cuts(starts, most):
         at.append(int(min(max(row, at[-1]+1), last)))
     return np.array(at)
 
-# %% ../nbs/22_scale.ipynb #c4a3504c
+# %% ../nbs/22_scale.ipynb #e37de188
 #| code-fold: true
 class _Piles:
     "A file of records, thrown on piles: each holds some rows, and fits in memory"
@@ -113,7 +113,7 @@ class _Piles:
                               offset=int(a)*self.dtype.itemsize)
         os.remove(self.file)
 
-# %% ../nbs/22_scale.ipynb #a5343883
+# %% ../nbs/22_scale.ipynb #2f5b156a
 #| code-fold: true
 def _merged(r, repeats, columns):
     "Records sorted by user and item, without repeated pairs; and how many repeat"
@@ -177,7 +177,7 @@ def _sort_to_disk(folder, chunks, counts, sizes, times, repeats, columns, most):
     return dict(n=n, repeated=repeated, unknown=unknown, scale=[float(lo), float(hi)],
                 mean=float(mean), sd=float((squares/n)**.5))
 
-# %% ../nbs/22_scale.ipynb #8410391a
+# %% ../nbs/22_scale.ipynb #c80ad860
 #| code-fold: true
 def _write_names(names, folder, role):
     ids = names.index.to_numpy()
@@ -203,7 +203,7 @@ def _read_names(folder, role, kind, column, fingerprint):
     res.__dict__['fingerprint'] = fingerprint
     return res
 
-# %% ../nbs/22_scale.ipynb #f586292a
+# %% ../nbs/22_scale.ipynb #5a637f3b
 class StoredRatings(Ratings):
     """`Ratings` in a folder, sorted by user and by item, of which only what is asked for
     comes into memory. `Ratings.build` and `Ratings.open` make them"""
@@ -227,8 +227,8 @@ class StoredRatings(Ratings):
         self.values = self._map('values', np.float32)
         self.times = self._map('times', np.int64) if info['times'] else None
 
-    def _map(self, name, dtype): # an array that is read where it is touched
-        return np.asarray(np.memmap(self.folder/f'{name}.bin', dtype, mode='c')) # private: files stay
+    def _map(self, name, dtype): # read where it is touched; a change stays in memory
+        return np.asarray(np.memmap(self.folder/f'{name}.bin', dtype, mode='c'))
 
     def _read(self, name, dtype, a, b): # ratings a to b, into memory
         size = np.dtype(dtype).itemsize
@@ -286,6 +286,13 @@ class StoredRatings(Ratings):
         return self._sorted(np.array(np.broadcast_to(np.asarray(values, np.float32),
                                                      len(self))))
 
+    def seen(self,
+        user # row of a user
+    )->np.ndarray: # rows of the items that this user has rated
+        "What one user has rated: all that is read"
+        if self._info['repeated'] or self.unknown: return super().seen(user)
+        return self.items[self._user_starts[user]:self._user_starts[user+1]]
+
     def pieces(self,
         rng=None,   # NumPy's generator; visits pieces in random order
         most=2**20  # ratings of a piece, unless one user alone has more
@@ -295,6 +302,28 @@ class StoredRatings(Ratings):
         order = np.arange(len(cuts)-1)
         if rng is not None: rng.shuffle(order)
         for n in order: yield self._piece(cuts[n], cuts[n+1])
+
+    def ordered(self,
+        sort, # function of a piece and a seed: users, items, values, starts of blocks
+        rng   # NumPy's generator
+    ):        # a function without arguments that yields what `sort` returns
+        "All pieces in random order: sorted on the first call, then read from a file"
+        f, places = tempfile.TemporaryFile(dir=self.folder.parent, buffering=0), []
+        kinds, done = (np.int32, np.int32, np.float32), []
+        def visit():
+            if done:
+                for n in rng.permutation(len(places)):
+                    at, size, starts = places[n]
+                    f.seek(at)
+                    yield *(np.fromfile(f, o, size) for o in kinds), starts
+                return
+            for p in self.pieces(rng):
+                *parts, starts = sort(p, int(rng.integers(2**31)))
+                places.append((f.tell(), len(p), starts))
+                for a in parts: _put(f, a)
+                yield *parts, starts
+            done.append(True)
+        return visit
 
     def _piece(self, lo, hi, parts=('items', 'values')): # users lo to hi-1
         a, b = self._user_starts[[lo, hi]]
@@ -393,7 +422,7 @@ def _info(folder):
                              'cut short or missing.')
     return info
 
-# %% ../nbs/22_scale.ipynb #91f734ae
+# %% ../nbs/22_scale.ipynb #938ff0f5
 #| code-fold: true
 class StoredSide:
     "One side of `StoredRatings`, whose rows are solved a piece at a time"
@@ -426,7 +455,7 @@ class StoredSide:
                                           len(reg))
         return torch.from_numpy(X), torch.tensor(J, dtype=torch.double)
 
-# %% ../nbs/22_scale.ipynb #eea7faaf
+# %% ../nbs/22_scale.ipynb #88623f48
 #| code-fold: true
 class _Spill:
     "What `_Reader` puts batches into: records on disk, with the ids numbered as they come"
@@ -495,7 +524,7 @@ class _ToDisk(_Reader):
         if new: self.builder = _Spill(self.builder.columns, self.finish, self.folder)
         return at
 
-# %% ../nbs/22_scale.ipynb #03d70889
+# %% ../nbs/22_scale.ipynb #c2e32b86
 #| code-fold: true
 def _chunks(r, maps=None): # records of `Ratings`, with their rows changed by `maps`
     pieces = r.pieces() if isinstance(r, StoredRatings) and r.times is None else [r]
@@ -586,7 +615,7 @@ class _Build:
         shutil.rmtree(old, ignore_errors=True)
         return StoredRatings(self.folder)
 
-# %% ../nbs/22_scale.ipynb #5965144e
+# %% ../nbs/22_scale.ipynb #ceb99492
 @patch(cls_method=True)
 def build(cls:Ratings,
     source,           # file, archive or folder, as for `read_ratings`; DataFrame, `Ratings`
@@ -644,7 +673,7 @@ def open(cls:Ratings,
     "Ratings from a folder, in no time; raises FileNotFoundError, ValueError for damage"
     return StoredRatings(os.path.expanduser(folder))
 
-# %% ../nbs/22_scale.ipynb #03f75402
+# %% ../nbs/22_scale.ipynb #1a797cf7
 def batch_and_rate(
     r,          # `Ratings` to train on
     k,          # factors
@@ -663,7 +692,7 @@ def batch_and_rate(
     bs = int(2**np.clip(np.round(np.log2(bs)), 6, 17))
     return dict(bs=bs, lr=.005*(bs/64)**.5) # chapter 5's recipe, carried on
 
-# %% ../nbs/22_scale.ipynb #9c8c570f
+# %% ../nbs/22_scale.ipynb #a69a4875
 def shard_rows(
     r,       # `StoredRatings`
     n_shards # parts
@@ -686,7 +715,7 @@ def shard_batches(
         parts = [torch.from_numpy(o[order]) for o in (p.users, p.items, p.values)]
         yield from zip(*(o.split(bs) for o in parts))
 
-# %% ../nbs/22_scale.ipynb #158b5784
+# %% ../nbs/22_scale.ipynb #3b6f124d
 #| code-fold: true
 def _gradients(u, i, y, U, V, bu, bi, wd, limits, unit):
     """Gradients of one batch with respect to its rows of p with bias, and of q with bias,
@@ -766,7 +795,7 @@ def _n_batches(r, lo, hi, bs):
     at = r._user_starts[lo + _cuts(r._user_starts[lo:hi+1], 2**20)]
     return int((-(-np.diff(at)//bs)).sum())
 
-# %% ../nbs/22_scale.ipynb #5e1e73f8
+# %% ../nbs/22_scale.ipynb #70d79d97
 #| code-fold: true
 def _last_epoch(folder):
     "The last epoch whose tables are all there; -1 for none"
@@ -827,7 +856,7 @@ def _train_plainly(job, rank, world, device):
                         seconds=time.perf_counter()-wall, cpu=time.process_time()-cpu))
     if rank==0: (Path(job['folder'])/'log.json').write_text(json.dumps(log))
 
-# %% ../nbs/22_scale.ipynb #5d036f93
+# %% ../nbs/22_scale.ipynb #0ddd0b65
 #| code-fold: true
 def _program(file):
     "What each process runs, started by torchrun or alone"
@@ -853,7 +882,7 @@ def _program(file):
 
 if __name__=='__main__' and sys.argv[-1].endswith('.job.json'): _program(sys.argv[-1])
 
-# %% ../nbs/22_scale.ipynb #503a6351
+# %% ../nbs/22_scale.ipynb #a7beed2c
 def launch(
     job,         # dict: what `_program` reads
     n_processes, # on this machine
@@ -879,7 +908,7 @@ def launch(
         raise RuntimeError(f'One of {n_processes} processes failed (code {p.returncode}):'
                            f' {lines[-1].strip()}')
 
-# %% ../nbs/22_scale.ipynb #29a59f31
+# %% ../nbs/22_scale.ipynb #606adddf
 def fit_shards(
     model, train,  # as for `fit(…, solver='sgd')`; best an opened folder
     n_epoch=5,     # passes

@@ -207,14 +207,15 @@ def fit_sgd(
     unit = set_range(model, data)
     lo, hi = getattr(model, 'y_range', None) or (0,0)
     if has_bias and lo==hi and new: bu += np.float32(
-        data.moments[0] if hasattr(data, 'pieces') else data.values.mean())
+        data.moments[0] if hasattr(data, 'ordered') else data.values.mean())
     f32, G = np.float32, tuple(np.ones(len(o), np.float32)
                                for o in (P, Q)) if adaptive else ()
-    pieces = once = None
-    if hasattr(data, 'pieces') and order!='shuffled': # a folder (chapter 22)
-        pieces = lambda: data.pieces(rng)
-    else: once = [_ordered(data, order, P, Q, seed)]
     rng, rows = np.random.default_rng(seed), []
+    if hasattr(data, 'ordered') and order!='shuffled': # a folder (chapter 22)
+        pieces = data.ordered(lambda part, seed: _ordered(part, order, P, Q, seed), rng)
+    else:
+        once = [_ordered(data, order, P, Q, seed)]
+        pieces = lambda: once
 
     def some(at, rate): # the ratings from at[0] to at[1]
         part = slice(*at)
@@ -228,9 +229,7 @@ def fit_sgd(
             start = time.perf_counter()
             rate = lr if adaptive else lr*(1-epoch/n_epoch)
             total = 0.
-            for part in once or pieces():
-                if pieces: part = _ordered(part, order, P, Q, int(rng.integers(2**31)))
-                u, i, y, starts = part
+            for u, i, y, starts in pieces():
                 if order=='shuffled':
                     o = rng.permutation(len(y))
                     u, i, y = data.users[o], data.items[o], data.values[o]
