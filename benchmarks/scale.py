@@ -143,7 +143,7 @@ def shards(folder, n, n_epoch=2, bs=2**16):
     r = Ratings.open(folder)
     set_seed(1)
     run = fit_shards(DotProductBias(r.n_users, r.n_items, 20, y_range='auto'), r, int(n_epoch), bs=int(bs), n_processes=int(n), n_shards=2, timeout=300)
-    return dict(epochs=run.epochs.to_dict('records'))
+    return dict(epochs=run.epochs.drop(columns='valid_loss').to_dict('records'))
 
 def plain(folder, kind, n, n_epoch=1, bs=8192):
     "DistributedDataParallel or Accelerate on the lesson's model, dense gradients"
@@ -188,4 +188,4 @@ def main(
         if 'shards' in what: note(shards={f'{m} {n}': step('shards', d/f'r{m}', n) for m in (10**6, most) for n in (1, 2)})
         if 'als64' in what: note(als64=step('als', d/f'r{10**7}', 64))
         if 'ease' in what: note(ease=step('ease', d/f'r{10**7}'))
-        if 'road' in what: note(road=step('road', csv_of(25*10**6, d), d/'road'))
+        if 'road' in what: note(road=dict(n=most, **step('road', csv_of(most, d), d/'road')))

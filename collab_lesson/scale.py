@@ -6,7 +6,7 @@
 __all__ = ['machine_limits', 'floor', 'StoredRatings', 'StoredSide', 'batch_and_rate', 'shard_rows', 'shard_batches', 'launch',
            'fit_shards']
 
-# %% ../nbs/22_scale.ipynb #c020addc
+# %% ../nbs/22_scale.ipynb #e423d0cf
 #| code-fold: true
 import errno, json, math, os, shutil, subprocess, sys, tempfile, time
 from functools import cached_property, lru_cache
@@ -24,7 +24,7 @@ from .ratings import (Names, Ratings, _Ids, _Reader, _choose, _number,
 from .speed import timed
 from .training import Run
 
-# %% ../nbs/22_scale.ipynb #66768727
+# %% ../nbs/22_scale.ipynb #f106e39e
 @lru_cache(None)
 def machine_limits(
     n=2**23 # numbers per array, more than a cache holds
@@ -39,7 +39,7 @@ def machine_limits(
                     peak=2*512**3/best(lambda: m@m))
     finally: torch.set_num_threads(threads)
 
-# %% ../nbs/22_scale.ipynb #59ca05a2
+# %% ../nbs/22_scale.ipynb #501375f8
 def floor(
     n, k,        # ratings, and factors of a row
     method='SGD', # 'SGD': an epoch; 'ALS': a sweep
@@ -59,7 +59,7 @@ def floor(
     return pd.Series(dict(bytes=float(size), operations=float(work),
                           seconds=max(size/m['bandwidth'], work/m['peak'])))
 
-# %% ../nbs/22_scale.ipynb #0051521c
+# %% ../nbs/22_scale.ipynb #badbc3d2
 #| code-fold: true
 def _records(times): # one rating on its way through the sort
     kinds = [('user', np.int32), ('item', np.int32), ('value', np.float32)]
@@ -83,7 +83,7 @@ def _cuts(starts, most):
         at.append(int(min(max(row, at[-1]+1), last)))
     return np.array(at)
 
-# %% ../nbs/22_scale.ipynb #e37de188
+# %% ../nbs/22_scale.ipynb #8ab9ce0f
 #| code-fold: true
 class _Piles:
     "A file of records, thrown on piles: each holds some rows, and fits in memory"
@@ -113,7 +113,7 @@ class _Piles:
                               offset=int(a)*self.dtype.itemsize)
         os.remove(self.file)
 
-# %% ../nbs/22_scale.ipynb #2f5b156a
+# %% ../nbs/22_scale.ipynb #9fdcd65f
 #| code-fold: true
 def _merged(r, repeats, columns):
     "Records sorted by user and item, without repeated pairs; and how many repeat"
@@ -177,7 +177,7 @@ def _sort_to_disk(folder, chunks, counts, sizes, times, repeats, columns, most):
     return dict(n=n, repeated=repeated, unknown=unknown, scale=[float(lo), float(hi)],
                 mean=float(mean), sd=float((squares/n)**.5))
 
-# %% ../nbs/22_scale.ipynb #c80ad860
+# %% ../nbs/22_scale.ipynb #24939213
 #| code-fold: true
 def _write_names(names, folder, role):
     ids = names.index.to_numpy()
@@ -203,7 +203,7 @@ def _read_names(folder, role, kind, column, fingerprint):
     res.__dict__['fingerprint'] = fingerprint
     return res
 
-# %% ../nbs/22_scale.ipynb #5a637f3b
+# %% ../nbs/22_scale.ipynb #f1770a77
 class StoredRatings(Ratings):
     """`Ratings` in a folder, sorted by user and by item, of which only what is asked for
     comes into memory. `Ratings.build` and `Ratings.open` make them"""
@@ -422,7 +422,7 @@ def _info(folder):
                              'cut short or missing.')
     return info
 
-# %% ../nbs/22_scale.ipynb #938ff0f5
+# %% ../nbs/22_scale.ipynb #9802fe77
 #| code-fold: true
 class StoredSide:
     "One side of `StoredRatings`, whose rows are solved a piece at a time"
@@ -455,7 +455,7 @@ class StoredSide:
                                           len(reg))
         return torch.from_numpy(X), torch.tensor(J, dtype=torch.double)
 
-# %% ../nbs/22_scale.ipynb #88623f48
+# %% ../nbs/22_scale.ipynb #0eb72b54
 #| code-fold: true
 class _Spill:
     "What `_Reader` puts batches into: records on disk, with the ids numbered as they come"
@@ -524,7 +524,7 @@ class _ToDisk(_Reader):
         if new: self.builder = _Spill(self.builder.columns, self.finish, self.folder)
         return at
 
-# %% ../nbs/22_scale.ipynb #c2e32b86
+# %% ../nbs/22_scale.ipynb #0bb07629
 #| code-fold: true
 def _chunks(r, maps=None): # records of `Ratings`, with their rows changed by `maps`
     pieces = r.pieces() if isinstance(r, StoredRatings) and r.times is None else [r]
@@ -615,7 +615,7 @@ class _Build:
         shutil.rmtree(old, ignore_errors=True)
         return StoredRatings(self.folder)
 
-# %% ../nbs/22_scale.ipynb #ceb99492
+# %% ../nbs/22_scale.ipynb #8a2a346d
 @patch(cls_method=True)
 def build(cls:Ratings,
     source,           # file, archive or folder, as for `read_ratings`; DataFrame, `Ratings`
@@ -673,7 +673,7 @@ def open(cls:Ratings,
     "Ratings from a folder, in no time; raises FileNotFoundError, ValueError for damage"
     return StoredRatings(os.path.expanduser(folder))
 
-# %% ../nbs/22_scale.ipynb #1a797cf7
+# %% ../nbs/22_scale.ipynb #9c727553
 def batch_and_rate(
     r,          # `Ratings` to train on
     k,          # factors
@@ -692,7 +692,7 @@ def batch_and_rate(
     bs = int(2**np.clip(np.round(np.log2(bs)), 6, 17))
     return dict(bs=bs, lr=.005*(bs/64)**.5) # chapter 5's recipe, carried on
 
-# %% ../nbs/22_scale.ipynb #a69a4875
+# %% ../nbs/22_scale.ipynb #ffb537de
 def shard_rows(
     r,       # `StoredRatings`
     n_shards # parts
@@ -715,7 +715,7 @@ def shard_batches(
         parts = [torch.from_numpy(o[order]) for o in (p.users, p.items, p.values)]
         yield from zip(*(o.split(bs) for o in parts))
 
-# %% ../nbs/22_scale.ipynb #3b6f124d
+# %% ../nbs/22_scale.ipynb #661d2da3
 #| code-fold: true
 def _gradients(u, i, y, U, V, bu, bi, wd, limits, unit):
     """Gradients of one batch with respect to its rows of p with bias, and of q with bias,
@@ -795,7 +795,7 @@ def _n_batches(r, lo, hi, bs):
     at = r._user_starts[lo + _cuts(r._user_starts[lo:hi+1], 2**20)]
     return int((-(-np.diff(at)//bs)).sum())
 
-# %% ../nbs/22_scale.ipynb #70d79d97
+# %% ../nbs/22_scale.ipynb #7cc21034
 #| code-fold: true
 def _last_epoch(folder):
     "The last epoch whose tables are all there; -1 for none"
@@ -828,7 +828,10 @@ def _train_plainly(job, rank, world, device):
     y = torch.from_numpy(np.array(r.values))
     opt, log = torch.optim.AdamW(model.parameters(), job['lr'], weight_decay=job['wd']), []
     if job['kind']=='accelerate':
-        from accelerate import Accelerator
+        try: from accelerate import Accelerator
+        except ImportError:
+            raise ModuleNotFoundError("kind='accelerate' needs Accelerate: pip install "
+                                      "'collab_lesson[scale]'") from None
         from torch.utils.data import DataLoader, TensorDataset
         acc = Accelerator(cpu=device=='cpu')
         batches = DataLoader(TensorDataset(x, y), bs, shuffle=True, drop_last=True)
@@ -856,7 +859,7 @@ def _train_plainly(job, rank, world, device):
                         seconds=time.perf_counter()-wall, cpu=time.process_time()-cpu))
     if rank==0: (Path(job['folder'])/'log.json').write_text(json.dumps(log))
 
-# %% ../nbs/22_scale.ipynb #0ddd0b65
+# %% ../nbs/22_scale.ipynb #07293077
 #| code-fold: true
 def _program(file):
     "What each process runs, started by torchrun or alone"
@@ -882,7 +885,7 @@ def _program(file):
 
 if __name__=='__main__' and sys.argv[-1].endswith('.job.json'): _program(sys.argv[-1])
 
-# %% ../nbs/22_scale.ipynb #a7beed2c
+# %% ../nbs/22_scale.ipynb #99a2f211
 def launch(
     job,         # dict: what `_program` reads
     n_processes, # on this machine
@@ -908,7 +911,7 @@ def launch(
         raise RuntimeError(f'One of {n_processes} processes failed (code {p.returncode}):'
                            f' {lines[-1].strip()}')
 
-# %% ../nbs/22_scale.ipynb #606adddf
+# %% ../nbs/22_scale.ipynb #981e4965
 def fit_shards(
     model, train,  # as for `fit(…, solver='sgd')`; best an opened folder
     n_epoch=5,     # passes
