@@ -6,7 +6,7 @@
 __all__ = ['machine_limits', 'floor', 'StoredRatings', 'StoredSide', 'batch_and_rate', 'shard_rows', 'shard_batches', 'launch',
            'fit_shards']
 
-# %% ../nbs/22_scale.ipynb #e423d0cf
+# %% ../nbs/22_scale.ipynb #76df6d6c
 #| code-fold: true
 import errno, json, math, os, shutil, subprocess, sys, tempfile, time
 from functools import cached_property, lru_cache
@@ -24,7 +24,7 @@ from .ratings import (Names, Ratings, _Ids, _Reader, _choose, _number,
 from .speed import timed
 from .training import Run
 
-# %% ../nbs/22_scale.ipynb #f106e39e
+# %% ../nbs/22_scale.ipynb #78be8abd
 @lru_cache(None)
 def machine_limits(
     n=2**23 # numbers per array, more than a cache holds
@@ -39,14 +39,14 @@ def machine_limits(
                     peak=2*512**3/best(lambda: m@m))
     finally: torch.set_num_threads(threads)
 
-# %% ../nbs/22_scale.ipynb #501375f8
+# %% ../nbs/22_scale.ipynb #92d67869
 def floor(
     n, k,        # ratings, and factors of a row
     method='SGD', # 'SGD': an epoch; 'ALS': a sweep
     n_users=0, n_items=0, # rows of the tables; 0: they are small beside the ratings
     limits=None  # as from `machine_limits`; default: this machine's
 )->pd.Series:    # bytes, operations, and the seconds that one thread needs at least
-    """The least work of one pass over n ratings: every rating is read once a side, every
+    """The least work of one pass over n ratings: each rating is read once a side, each
     row once, and no operation waits. Raises ValueError for other methods"""
     check_sizes(n=n, k=k)
     d, rows = k+1, n_users+n_items
@@ -59,13 +59,13 @@ def floor(
     return pd.Series(dict(bytes=float(size), operations=float(work),
                           seconds=max(size/m['bandwidth'], work/m['peak'])))
 
-# %% ../nbs/22_scale.ipynb #badbc3d2
+# %% ../nbs/22_scale.ipynb #157e1b90
 #| code-fold: true
 def _records(times): # one rating on its way through the sort
     kinds = [('user', np.int32), ('item', np.int32), ('value', np.float32)]
     return np.dtype(kinds + ([('time', np.int64)] if times else []))
 
-def _put(f, a): # all of an array, or OSError: a map of a full disk would kill the process
+def _put(f, a): # all of an array, or OSError: a map would kill the process
     view = memoryview(np.ascontiguousarray(a)).cast('B')
     while len(view): view = view[f.write(view):]
 
@@ -83,7 +83,7 @@ def _cuts(starts, most):
         at.append(int(min(max(row, at[-1]+1), last)))
     return np.array(at)
 
-# %% ../nbs/22_scale.ipynb #8ab9ce0f
+# %% ../nbs/22_scale.ipynb #dc8038de
 #| code-fold: true
 class _Piles:
     "A file of records, thrown on piles: each holds some rows, and fits in memory"
@@ -113,7 +113,7 @@ class _Piles:
                               offset=int(a)*self.dtype.itemsize)
         os.remove(self.file)
 
-# %% ../nbs/22_scale.ipynb #9fdcd65f
+# %% ../nbs/22_scale.ipynb #bf7b3399
 #| code-fold: true
 def _merged(r, repeats, columns):
     "Records sorted by user and item, without repeated pairs; and how many repeat"
@@ -162,8 +162,8 @@ def _sort_to_disk(folder, chunks, counts, sizes, times, repeats, columns, most):
         repeated += more
         unknown += int(((r['user']==0) | (r['item']==0)).sum())
         lo, hi = min(lo, v.min()), max(hi, v.max())
-        for s,o in zip(starts, ('user', 'item')): s[1:] += np.bincount(r[o],
-                                                                       minlength=len(s)-1)
+        for s,o in zip(starts, ('user', 'item')):
+            s[1:] += np.bincount(r[o], minlength=len(s)-1)
     for f in files: f.close()
     with open(folder/'item_users.bin', 'wb', buffering=0) as f, \
          open(folder/'item_values.bin', 'wb', buffering=0) as g:
@@ -177,7 +177,7 @@ def _sort_to_disk(folder, chunks, counts, sizes, times, repeats, columns, most):
     return dict(n=n, repeated=repeated, unknown=unknown, scale=[float(lo), float(hi)],
                 mean=float(mean), sd=float((squares/n)**.5))
 
-# %% ../nbs/22_scale.ipynb #24939213
+# %% ../nbs/22_scale.ipynb #cd683bfb
 #| code-fold: true
 def _write_names(names, folder, role):
     ids = names.index.to_numpy()
@@ -203,10 +203,10 @@ def _read_names(folder, role, kind, column, fingerprint):
     res.__dict__['fingerprint'] = fingerprint
     return res
 
-# %% ../nbs/22_scale.ipynb #f1770a77
+# %% ../nbs/22_scale.ipynb #44274275
 class StoredRatings(Ratings):
-    """`Ratings` in a folder, sorted by user and by item, of which only what is asked for
-    comes into memory. `Ratings.build` and `Ratings.open` make them"""
+    """`Ratings` in a folder, sorted by user and by item: what is asked for comes into
+    memory. `Ratings.build` and `Ratings.open` make them"""
     def __init__(self,
         folder # as `Ratings.build` has written it
     ):
@@ -345,7 +345,8 @@ class StoredRatings(Ratings):
         return _split_to(self, by, share, seed, Path(os.path.expanduser(folder)))
 
     def sides(self, change, *more): # for `ALS`
-        return [StoredSide(self, o, change, **kw) for o,kw in zip(('user','item'), more)]
+        return [StoredSide(self, o, change, **kw)
+                for o,kw in zip(('user', 'item'), more)]
 
 def _masked(r, by, share, seed): # yields pieces, and which of their ratings to hold out
     if by not in ('random', 'time', 'user', 'last'):
@@ -422,7 +423,7 @@ def _info(folder):
                              'cut short or missing.')
     return info
 
-# %% ../nbs/22_scale.ipynb #9802fe77
+# %% ../nbs/22_scale.ipynb #5b068b85
 #| code-fold: true
 class StoredSide:
     "One side of `StoredRatings`, whose rows are solved a piece at a time"
@@ -455,10 +456,10 @@ class StoredSide:
                                           len(reg))
         return torch.from_numpy(X), torch.tensor(J, dtype=torch.double)
 
-# %% ../nbs/22_scale.ipynb #0eb72b54
+# %% ../nbs/22_scale.ipynb #0e22c995
 #| code-fold: true
 class _Spill:
-    "What `_Reader` puts batches into: records on disk, with the ids numbered as they come"
+    "What `_Reader` puts batches into: records on disk, ids numbered as they come"
     def __init__(self, columns, finish, folder):
         self.columns, self.n, self._finish = columns, 0, finish
         self.ids = [_Ids(columns[o]) for o in ('user', 'item')]
@@ -524,7 +525,7 @@ class _ToDisk(_Reader):
         if new: self.builder = _Spill(self.builder.columns, self.finish, self.folder)
         return at
 
-# %% ../nbs/22_scale.ipynb #0bb07629
+# %% ../nbs/22_scale.ipynb #63f95d50
 #| code-fold: true
 def _chunks(r, maps=None): # records of `Ratings`, with their rows changed by `maps`
     pieces = r.pieces() if isinstance(r, StoredRatings) and r.times is None else [r]
@@ -545,6 +546,7 @@ class _Build:
         self.folder, self.base, self.most = Path(folder).absolute(), base, most
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         for o in self.folder.parent.glob(f'.{self.folder.name}.*.part'): # of the killed
+            if os.name=='nt': break # where a signal of 0 would end the process
             pid = int(o.name.split('.')[-2])
             try: os.kill(pid, 0)
             except ProcessLookupError: shutil.rmtree(o, ignore_errors=True)
@@ -560,16 +562,16 @@ class _Build:
         shutil.rmtree(self.tmp, ignore_errors=True)
         if isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT,
                                                   errno.EFBIG):
-            raise OSError(e.errno, f'the disk is full, or nearly: {e.strerror}. Nothing '
-                          'is left of the build', str(self.folder)) from None
+            raise OSError(e.errno, f'the disk is full, or nearly: {e.strerror}. '
+                          'Nothing is left of the build', str(self.folder)) from None
 
     def write(self, chunks, counts, names, columns, times, repeats):
-        "Sort everything into the new folder; what `_finish` of 00_ratings wants is back"
+        "Sort everything into the new folder, and open it"
         base = self.base
         if base is not None:
             if (base.times is not None)!=times:
-                raise ValueError(f'{self.folder} has {"" if base.times is not None else "no "}'
-                                 'times, the new ratings do not match.')
+                what = 'no times' if base.times is None else 'times'
+                raise ValueError(f'{self.folder} has {what}; the new ratings differ.')
             maps, joined = [], []
             for o,more,count in zip(('user', 'item'), names, counts):
                 old = getattr(base, f'{o}_names')
@@ -615,10 +617,10 @@ class _Build:
         shutil.rmtree(old, ignore_errors=True)
         return StoredRatings(self.folder)
 
-# %% ../nbs/22_scale.ipynb #8a2a346d
+# %% ../nbs/22_scale.ipynb #d315b440
 @patch(cls_method=True)
 def build(cls:Ratings,
-    source,           # file, archive or folder, as for `read_ratings`; DataFrame, `Ratings`
+    source,           # what `read_ratings` reads; or a DataFrame, or `Ratings`
     folder,           # to write
     user=None, item=None, rating=None, time=None, # columns, as for `read_ratings`
     repeats='keep',   # as for `Ratings`
@@ -627,8 +629,8 @@ def build(cls:Ratings,
     most=2**21,       # ratings sorted at a time: about 150 MB
     **kwargs          # sep, header, encoding, bad_lines, as for `read_ratings`
 )->Ratings:           # opened
-    """Ratings sorted on disk by user and by item, 16 bytes each (24 with times), and their
-    names. Raises FileExistsError, OSError for a full disk, what `read_ratings` raises"""
+    """Ratings sorted on disk by user and by item: 16 bytes each, 24 with times. Raises
+    FileExistsError, OSError for a full disk, and what `read_ratings` raises"""
     check_sizes(most=most)
     folder = Path(os.path.expanduser(folder))
     if folder.exists() and not (append or overwrite):
@@ -673,7 +675,7 @@ def open(cls:Ratings,
     "Ratings from a folder, in no time; raises FileNotFoundError, ValueError for damage"
     return StoredRatings(os.path.expanduser(folder))
 
-# %% ../nbs/22_scale.ipynb #9c727553
+# %% ../nbs/22_scale.ipynb #ca088f01
 def batch_and_rate(
     r,          # `Ratings` to train on
     k,          # factors
@@ -682,17 +684,18 @@ def batch_and_rate(
     each=4e-7,  # seconds of a rating in a step
     limits=None # as from `machine_limits`; default: this machine's
 )->dict:        # bs and lr, for `fit`
-    """Batch size and rate for `fit` by AdamW: a step costs as much for its ratings as for
-    its tables, but at least 400 steps are made; the rate grows with the root of bs"""
+    """Batch size and rate for `fit` by AdamW: ratings cost a step as much as tables do,
+    but at least 400 steps are made; the rate grows with the root of bs"""
     check_sizes(k=k, n_epoch=n_epoch)
     m = machine_limits() if limits is None else limits
-    tables = 7*4*(r.n_users+r.n_items)*(k+1)/m['bandwidth'] # weights, gradients, moments
+    # weights, gradients and two moments, read or written seven times in all
+    tables = 7*4*(r.n_users+r.n_items)*(k+1)/m['bandwidth']
     bs = (overhead+tables)/each
     bs = min(bs, max(len(r)*n_epoch/400, 64))
     bs = int(2**np.clip(np.round(np.log2(bs)), 6, 17))
     return dict(bs=bs, lr=.005*(bs/64)**.5) # chapter 5's recipe, carried on
 
-# %% ../nbs/22_scale.ipynb #ffb537de
+# %% ../nbs/22_scale.ipynb #4bb19472
 def shard_rows(
     r,       # `StoredRatings`
     n_shards # parts
@@ -715,11 +718,11 @@ def shard_batches(
         parts = [torch.from_numpy(o[order]) for o in (p.users, p.items, p.values)]
         yield from zip(*(o.split(bs) for o in parts))
 
-# %% ../nbs/22_scale.ipynb #661d2da3
+# %% ../nbs/22_scale.ipynb #e4e5ca0f
 #| code-fold: true
 def _gradients(u, i, y, U, V, bu, bi, wd, limits, unit):
-    """Gradients of one batch with respect to its rows of p with bias, and of q with bias,
-    each (bs,k+1); and its squared error"""
+    """Gradients of one batch with respect to its rows of users, and of items, each
+    (bs,k+1) with the bias last; and its squared error"""
     p, q = U[u], V[i]
     s = (p*q).sum(1) + bu[u] + bi[i]
     lo, width = limits
@@ -729,12 +732,12 @@ def _gradients(u, i, y, U, V, bu, bi, wd, limits, unit):
         slope = 2*e*width*z*(1-z)/unit
     else: e = s-y; slope = 2*e/unit
     slope = slope[:,None]
-    return (torch.cat([slope*q + wd*p, slope], 1), torch.cat([slope*p + wd*q, slope], 1),
-            (e*e).double().sum())
+    both = torch.cat([slope*q + wd*p, slope], 1), torch.cat([slope*p + wd*q, slope], 1)
+    return *both, (e*e).double().sum()
 
 def _adagrad(T, rows, g, lr, has_bias):
-    """A step for some rows of T['w'] and T['b']. Rates fall with what a row, and its bias,
-    have seen: two numbers a row beside the table"""
+    """A step for some rows of T['w'] and T['b']. Rates fall with the squares that a row,
+    and its bias, have seen: two numbers a row"""
     k = T['w'].shape[1]
     T['seen'][rows] += g[:,:k].square().mean(1)
     T['w'][rows] -= (lr/T['seen'][rows].sqrt())[:,None]*g[:,:k]
@@ -795,7 +798,7 @@ def _n_batches(r, lo, hi, bs):
     at = r._user_starts[lo + _cuts(r._user_starts[lo:hi+1], 2**20)]
     return int((-(-np.diff(at)//bs)).sum())
 
-# %% ../nbs/22_scale.ipynb #7cc21034
+# %% ../nbs/22_scale.ipynb #7246795d
 #| code-fold: true
 def _last_epoch(folder):
     "The last epoch whose tables are all there; -1 for none"
@@ -824,9 +827,10 @@ def _train_plainly(job, rank, world, device):
     set_ = torch.Generator().manual_seed(job['seed'])
     torch.manual_seed(job['seed'])
     model = DotProductBias(r.n_users, r.n_items, job['k'], y_range=job['y_range'])
-    x = torch.stack([torch.from_numpy(np.array(o)).long() for o in (r.users, r.items)], 1)
+    x = torch.from_numpy(np.stack([r.users, r.items], 1)).long()
     y = torch.from_numpy(np.array(r.values))
-    opt, log = torch.optim.AdamW(model.parameters(), job['lr'], weight_decay=job['wd']), []
+    opt = torch.optim.AdamW(model.parameters(), job['lr'], weight_decay=job['wd'])
+    log = []
     if job['kind']=='accelerate':
         try: from accelerate import Accelerator
         except ImportError:
@@ -859,14 +863,14 @@ def _train_plainly(job, rank, world, device):
                         seconds=time.perf_counter()-wall, cpu=time.process_time()-cpu))
     if rank==0: (Path(job['folder'])/'log.json').write_text(json.dumps(log))
 
-# %% ../nbs/22_scale.ipynb #07293077
+# %% ../nbs/22_scale.ipynb #2e456978
 #| code-fold: true
 def _program(file):
     "What each process runs, started by torchrun or alone"
     from datetime import timedelta
     import torch.distributed as dist
     job = json.loads(Path(file).read_text(encoding='utf-8'))
-    rank, world = (int(os.environ.get(o, d)) for o,d in [('RANK', 0), ('WORLD_SIZE', 1)])
+    rank, world = (int(os.environ.get(*o)) for o in [('RANK', 0), ('WORLD_SIZE', 1)])
     if world>1: torch.set_num_threads(1)
     device = 'cpu'
     if job['device']=='cuda': device = f'cuda:{os.environ.get("LOCAL_RANK", 0)}'
@@ -885,7 +889,7 @@ def _program(file):
 
 if __name__=='__main__' and sys.argv[-1].endswith('.job.json'): _program(sys.argv[-1])
 
-# %% ../nbs/22_scale.ipynb #99a2f211
+# %% ../nbs/22_scale.ipynb #99d26ac4
 def launch(
     job,         # dict: what `_program` reads
     n_processes, # on this machine
@@ -908,10 +912,10 @@ def launch(
     if p.returncode:
         lines = [o for o in said.splitlines() if 'Error' in o or 'exitcode' in o
                  or o.startswith('Process ')] or said.splitlines() or ['']
-        raise RuntimeError(f'One of {n_processes} processes failed (code {p.returncode}):'
-                           f' {lines[-1].strip()}')
+        raise RuntimeError(f'One of {n_processes} processes failed (code '
+                           f'{p.returncode}): {lines[-1].strip()}')
 
-# %% ../nbs/22_scale.ipynb #981e4965
+# %% ../nbs/22_scale.ipynb #e15fafb2
 def fit_shards(
     model, train,  # as for `fit(…, solver='sgd')`; best an opened folder
     n_epoch=5,     # passes
@@ -919,7 +923,8 @@ def fit_shards(
     wd=.02,        # decay of the rows of each rating
     bs=2**16,      # ratings of a step, all processes together
     n_processes=2, # each has its part of the users and all items
-    n_shards=None, # parts; default: one a process. The result depends on their number only
+    # parts; default: one a process. The result depends on their number only
+    n_shards=None,
     folder=None,   # for checkpoints; a training that was stopped goes on from there
     valid=None,    # `Ratings` of the same split, looked at once, at the end
     device='cpu',  # or 'cuda': a GPU for each process
@@ -932,8 +937,8 @@ def fit_shards(
     S = n_processes if n_shards is None else n_shards
     check_sizes(n_epoch=n_epoch, bs=bs, n_processes=n_processes, n_shards=S)
     if S%n_processes or bs<S:
-        raise ValueError(f'n_shards={S} must be a multiple of n_processes={n_processes},'
-                         ' and no more than bs.')
+        raise ValueError(f'n_shards={S} must be a multiple of n_processes='
+                         f'{n_processes}, and no more than bs.')
     data = as_ratings(train)
     if valid is not None: data.check_same(valid)
     if data.unknown: raise ValueError(f'{data.unknown} ratings are of unknown rows.')
@@ -950,8 +955,8 @@ def fit_shards(
             data = Ratings.build(data, Path(tmp)/'ratings')
         folder = Path(tmp if folder is None else folder).absolute()
         folder.mkdir(parents=True, exist_ok=True)
-        same = dict(kind='shards', shards=S, k=P.shape[1], lr=lr, wd=wd, bs=bs, seed=seed,
-                    limits=[lo, hi-lo], unit=unit, has_bias=has_bias,
+        same = dict(kind='shards', shards=S, k=P.shape[1], lr=lr, wd=wd, bs=bs,
+                    seed=seed, limits=[lo, hi-lo], unit=unit, has_bias=has_bias,
                     of=[data.user_names.fingerprint, data.item_names.fingerprint])
         _agree(folder/'settings.json', same)
         cuts = shard_rows(data, S)

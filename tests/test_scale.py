@@ -4,11 +4,13 @@ from pathlib import Path
 
 import common  # sets the number of threads
 import numpy as np, pandas as pd, pytest, torch
+import test_verbs as verbs
 from fastai.torch_core import set_seed
 from collab_lesson import scale
 from collab_lesson.als import ALS
 from collab_lesson.bias import DotProductBias
 from collab_lesson.dot_product import predict
+from collab_lesson.interpretation import similar
 from collab_lesson.ranking import EASE, evaluate, recommend
 from collab_lesson.ratings import Ratings, read_ratings, synthetic_ratings
 from collab_lesson.scale import StoredRatings, fit_shards, floor, launch, shard_batches, shard_rows
@@ -146,6 +148,19 @@ def test_models_do_not_care_where_ratings_are(r, s):
         a, b = (fit(make(), o, bar=False).model for o in (r, s))
         close(predict(a, r, users, r.item_names.index[3]), predict(b, s, users, r.item_names.index[3]))
         assert list(recommend(a, r, users, n=1).item)==list(recommend(b, s, users, n=1).item)
+
+@verbs.every
+def test_every_verb_takes_a_folder(name, tmp_path):
+    df = verbs.checkerboard() if name in verbs.starred else verbs.liked_only(verbs.checkerboard())
+    s = Ratings.build(df, tmp_path/'r')
+    model = verbs.train(name, s).model
+    assert torch.isfinite(predict(model, s, [0, 1], 0)).all()
+    df = recommend(model, s, [0, 1], n=3)
+    assert len(df)>=2 and not any(i in s.item_names.index[s.seen(s.user_names.find([u])[0])-1] for u,i in zip(df.user, df.item))
+    if name not in ('Popularity', 'StarKNN of users', 'ListKNN of users'): assert len(similar(model, s, 0, 3))
+    verbs.save(model, s, tmp_path/'m')
+    again, data = verbs.load(tmp_path/'m')
+    torch.testing.assert_close(predict(again, data, [0, 1], 0), predict(model, s, [0, 1], 0))
 
 def test_sides_in_small_pieces(s, monkeypatch):
     whole = fit(ALS(5), s, bar=False).epochs.objective
