@@ -6,7 +6,7 @@
 __all__ = ['machine_limits', 'floor', 'StoredRatings', 'StoredSide', 'batch_and_rate', 'shard_rows', 'shard_batches', 'launch',
            'fit_shards']
 
-# %% ../nbs/22_scale.ipynb #76df6d6c
+# %% ../nbs/22_scale.ipynb #cb55e7a9
 #| code-fold: true
 import errno, json, math, os, shutil, subprocess, sys, tempfile, time
 from functools import cached_property, lru_cache
@@ -24,7 +24,7 @@ from .ratings import (Names, Ratings, _Ids, _Reader, _choose, _number,
 from .speed import timed
 from .training import Run
 
-# %% ../nbs/22_scale.ipynb #78be8abd
+# %% ../nbs/22_scale.ipynb #ee3c6ed2
 @lru_cache(None)
 def machine_limits(
     n=2**23 # numbers per array, more than a cache holds
@@ -39,7 +39,7 @@ def machine_limits(
                     peak=2*512**3/best(lambda: m@m))
     finally: torch.set_num_threads(threads)
 
-# %% ../nbs/22_scale.ipynb #92d67869
+# %% ../nbs/22_scale.ipynb #2d5ed9ca
 def floor(
     n, k,        # ratings, and factors of a row
     method='SGD', # 'SGD': an epoch; 'ALS': a sweep
@@ -59,7 +59,7 @@ def floor(
     return pd.Series(dict(bytes=float(size), operations=float(work),
                           seconds=max(size/m['bandwidth'], work/m['peak'])))
 
-# %% ../nbs/22_scale.ipynb #157e1b90
+# %% ../nbs/22_scale.ipynb #2ff95d63
 #| code-fold: true
 def _records(times): # one rating on its way through the sort
     kinds = [('user', np.int32), ('item', np.int32), ('value', np.float32)]
@@ -83,7 +83,7 @@ def _cuts(starts, most):
         at.append(int(min(max(row, at[-1]+1), last)))
     return np.array(at)
 
-# %% ../nbs/22_scale.ipynb #dc8038de
+# %% ../nbs/22_scale.ipynb #31e332dd
 #| code-fold: true
 class _Piles:
     "A file of records, thrown on piles: each holds some rows, and fits in memory"
@@ -113,7 +113,7 @@ class _Piles:
                               offset=int(a)*self.dtype.itemsize)
         os.remove(self.file)
 
-# %% ../nbs/22_scale.ipynb #bf7b3399
+# %% ../nbs/22_scale.ipynb #d794e443
 #| code-fold: true
 def _merged(r, repeats, columns):
     "Records sorted by user and item, without repeated pairs; and how many repeat"
@@ -177,7 +177,7 @@ def _sort_to_disk(folder, chunks, counts, sizes, times, repeats, columns, most):
     return dict(n=n, repeated=repeated, unknown=unknown, scale=[float(lo), float(hi)],
                 mean=float(mean), sd=float((squares/n)**.5))
 
-# %% ../nbs/22_scale.ipynb #cd683bfb
+# %% ../nbs/22_scale.ipynb #06e3900b
 #| code-fold: true
 def _write_names(names, folder, role):
     ids = names.index.to_numpy()
@@ -203,7 +203,7 @@ def _read_names(folder, role, kind, column, fingerprint):
     res.__dict__['fingerprint'] = fingerprint
     return res
 
-# %% ../nbs/22_scale.ipynb #44274275
+# %% ../nbs/22_scale.ipynb #dbf756d0
 class StoredRatings(Ratings):
     """`Ratings` in a folder, sorted by user and by item: what is asked for comes into
     memory. `Ratings.build` and `Ratings.open` make them"""
@@ -423,7 +423,7 @@ def _info(folder):
                              'cut short or missing.')
     return info
 
-# %% ../nbs/22_scale.ipynb #5b068b85
+# %% ../nbs/22_scale.ipynb #1de20d2d
 #| code-fold: true
 class StoredSide:
     "One side of `StoredRatings`, whose rows are solved a piece at a time"
@@ -456,7 +456,7 @@ class StoredSide:
                                           len(reg))
         return torch.from_numpy(X), torch.tensor(J, dtype=torch.double)
 
-# %% ../nbs/22_scale.ipynb #0e22c995
+# %% ../nbs/22_scale.ipynb #2c832fcc
 #| code-fold: true
 class _Spill:
     "What `_Reader` puts batches into: records on disk, ids numbered as they come"
@@ -525,7 +525,7 @@ class _ToDisk(_Reader):
         if new: self.builder = _Spill(self.builder.columns, self.finish, self.folder)
         return at
 
-# %% ../nbs/22_scale.ipynb #63f95d50
+# %% ../nbs/22_scale.ipynb #46f973a5
 #| code-fold: true
 def _chunks(r, maps=None): # records of `Ratings`, with their rows changed by `maps`
     pieces = r.pieces() if isinstance(r, StoredRatings) and r.times is None else [r]
@@ -617,7 +617,7 @@ class _Build:
         shutil.rmtree(old, ignore_errors=True)
         return StoredRatings(self.folder)
 
-# %% ../nbs/22_scale.ipynb #d315b440
+# %% ../nbs/22_scale.ipynb #25c5e27a
 @patch(cls_method=True)
 def build(cls:Ratings,
     source,           # what `read_ratings` reads; or a DataFrame, or `Ratings`
@@ -675,7 +675,7 @@ def open(cls:Ratings,
     "Ratings from a folder, in no time; raises FileNotFoundError, ValueError for damage"
     return StoredRatings(os.path.expanduser(folder))
 
-# %% ../nbs/22_scale.ipynb #ca088f01
+# %% ../nbs/22_scale.ipynb #147beeee
 def batch_and_rate(
     r,          # `Ratings` to train on
     k,          # factors
@@ -695,7 +695,7 @@ def batch_and_rate(
     bs = int(2**np.clip(np.round(np.log2(bs)), 6, 17))
     return dict(bs=bs, lr=.005*(bs/64)**.5) # chapter 5's recipe, carried on
 
-# %% ../nbs/22_scale.ipynb #4bb19472
+# %% ../nbs/22_scale.ipynb #81b42de3
 def shard_rows(
     r,       # `StoredRatings`
     n_shards # parts
@@ -718,7 +718,7 @@ def shard_batches(
         parts = [torch.from_numpy(o[order]) for o in (p.users, p.items, p.values)]
         yield from zip(*(o.split(bs) for o in parts))
 
-# %% ../nbs/22_scale.ipynb #e4e5ca0f
+# %% ../nbs/22_scale.ipynb #88fd3eec
 #| code-fold: true
 def _gradients(u, i, y, U, V, bu, bi, wd, limits, unit):
     """Gradients of one batch with respect to its rows of users, and of items, each
@@ -736,8 +736,8 @@ def _gradients(u, i, y, U, V, bu, bi, wd, limits, unit):
     return *both, (e*e).double().sum()
 
 def _adagrad(T, rows, g, lr, has_bias):
-    """A step for some rows of T['w'] and T['b']. Rates fall with the squares that a row,
-    and its bias, have seen: two numbers a row"""
+    """A step for some rows of T['w'] and T['b']. Rates fall with the squares that rows
+    and biases have seen: two numbers a row"""
     k = T['w'].shape[1]
     T['seen'][rows] += g[:,:k].square().mean(1)
     T['w'][rows] -= (lr/T['seen'][rows].sqrt())[:,None]*g[:,:k]
@@ -798,7 +798,7 @@ def _n_batches(r, lo, hi, bs):
     at = r._user_starts[lo + _cuts(r._user_starts[lo:hi+1], 2**20)]
     return int((-(-np.diff(at)//bs)).sum())
 
-# %% ../nbs/22_scale.ipynb #7246795d
+# %% ../nbs/22_scale.ipynb #121f6837
 #| code-fold: true
 def _last_epoch(folder):
     "The last epoch whose tables are all there; -1 for none"
@@ -863,7 +863,7 @@ def _train_plainly(job, rank, world, device):
                         seconds=time.perf_counter()-wall, cpu=time.process_time()-cpu))
     if rank==0: (Path(job['folder'])/'log.json').write_text(json.dumps(log))
 
-# %% ../nbs/22_scale.ipynb #2e456978
+# %% ../nbs/22_scale.ipynb #cf456116
 #| code-fold: true
 def _program(file):
     "What each process runs, started by torchrun or alone"
@@ -889,7 +889,7 @@ def _program(file):
 
 if __name__=='__main__' and sys.argv[-1].endswith('.job.json'): _program(sys.argv[-1])
 
-# %% ../nbs/22_scale.ipynb #99d26ac4
+# %% ../nbs/22_scale.ipynb #3ce581df
 def launch(
     job,         # dict: what `_program` reads
     n_processes, # on this machine
@@ -915,7 +915,7 @@ def launch(
         raise RuntimeError(f'One of {n_processes} processes failed (code '
                            f'{p.returncode}): {lines[-1].strip()}')
 
-# %% ../nbs/22_scale.ipynb #e15fafb2
+# %% ../nbs/22_scale.ipynb #efe41eea
 def fit_shards(
     model, train,  # as for `fit(…, solver='sgd')`; best an opened folder
     n_epoch=5,     # passes
