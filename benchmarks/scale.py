@@ -125,9 +125,9 @@ def batch(n, folder):
     n, rows = int(n), []
     r = Ratings.open(folder)
     train, valid = r.split(share=.1, seed=1)
-    sizes = (1024, 4096, 16384) if n<=10**6 else (8192,)
-    for bs in sizes:
-        for lr in [.005*(bs/64)**.5*o for o in (.5, 1, 2)] + [.005]:
+    for bs in (4096, 16384) if n<=10**6 else (8192,):
+        rule = .005*(6250/(5*len(train)/bs))**.5
+        for lr in (rule/2, rule, rule*2, .005):
             set_seed(1)
             model, start = DotProductBias(r.n_users, r.n_items, 20, y_range='auto'), time.process_time()
             loss = fit(model, train, 5, lr, .1, bs=bs, valid=valid, bar=False).valid_loss
@@ -185,6 +185,7 @@ def main(
         if 'batch' in what: note(batch=step('batch', 10**6, d/f'r{10**6}'))
         if 'batch7' in what: note(batch7=step('batch', 10**7, d/f'r{10**7}'))
         if 'plain' in what: note(plain={f'{kind} {n}': step('plain', d/f'r{10**6}', kind, n) for kind in ('ddp', 'accelerate') for n in (1, 2)})
+        if 'tale' in what: note(tale={f'ddp {n}': step('plain', d/f'r{most}', 'ddp', n) for n in (1, 2)})
         if 'shards' in what: note(shards={f'{m} {n}': step('shards', d/f'r{m}', n) for m in (10**6, most) for n in (1, 2)})
         if 'als64' in what: note(als64=step('als', d/f'r{10**7}', 64))
         if 'ease' in what: note(ease=step('ease', d/f'r{10**7}'))

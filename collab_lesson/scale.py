@@ -685,7 +685,7 @@ def batch_and_rate(
     limits=None # as from `machine_limits`; default: this machine's
 )->dict:        # bs and lr, for `fit`
     """Batch size and rate for `fit` by AdamW: ratings cost a step as much as tables do,
-    but at least 400 steps are made; the rate grows with the root of bs"""
+    but at least 400 steps are made; fewer steps are longer, by the root"""
     check_sizes(k=k, n_epoch=n_epoch)
     m = machine_limits() if limits is None else limits
     # weights, gradients and two moments, read or written seven times in all
@@ -693,7 +693,7 @@ def batch_and_rate(
     bs = (overhead+tables)/each
     bs = min(bs, max(len(r)*n_epoch/400, 64))
     bs = int(2**np.clip(np.round(np.log2(bs)), 6, 17))
-    return dict(bs=bs, lr=.005*(bs/64)**.5) # chapter 5's recipe, carried on
+    return dict(bs=bs, lr=.005*(6250/(n_epoch*len(r)/bs))**.5) # chapter 5, carried on
 
 # %% ../nbs/22_scale.ipynb #81b42de3
 def shard_rows(
