@@ -145,12 +145,12 @@ def shards(folder, n, n_epoch=2, bs=2**16):
     run = fit_shards(DotProductBias(r.n_users, r.n_items, 20, y_range='auto'), r, int(n_epoch), bs=int(bs), n_processes=int(n), n_shards=2, timeout=300)
     return dict(epochs=run.epochs.drop(columns='valid_loss').to_dict('records'))
 
-def plain(folder, kind, n, n_epoch=1, bs=8192):
+def plain(folder, kind, n, steps=None, n_epoch=1, bs=8192):
     "DistributedDataParallel or Accelerate on the lesson's model, dense gradients"
     from collab_lesson.all import Ratings
     from collab_lesson.scale import launch
     with tempfile.TemporaryDirectory() as tmp:
-        job = dict(kind=kind, data=str(folder), folder=tmp, k=20, bs=int(bs), lr=.005, wd=.1, n_epoch=int(n_epoch), seed=1, y_range=[.5, 5.5], device='cpu', timeout=300)
+        job = dict(kind=kind, data=str(folder), folder=tmp, k=20, bs=int(bs), lr=.005, wd=.1, n_epoch=int(n_epoch), seed=1, y_range=[.5, 5.5], device='cpu', timeout=300, steps=steps and int(steps))
         launch(job, int(n), dict(ACCELERATE_USE_CPU='true') if kind=='accelerate' else {})
         return dict(epochs=json.loads((Path(tmp)/'log.json').read_text()))
 
@@ -185,7 +185,7 @@ def main(
         if 'batch' in what: note(batch=step('batch', 10**6, d/f'r{10**6}'))
         if 'batch7' in what: note(batch7=step('batch', 10**7, d/f'r{10**7}'))
         if 'plain' in what: note(plain={f'{kind} {n}': step('plain', d/f'r{10**6}', kind, n) for kind in ('ddp', 'accelerate') for n in (1, 2)})
-        if 'tale' in what: note(tale={f'ddp {n}': step('plain', d/f'r{most}', 'ddp', n) for n in (1, 2)})
+        if 'tale' in what: note(tale={f'ddp {n}': step('plain', d/f'r{most}', 'ddp', n, 100) for n in (1, 2)})
         if 'shards' in what: note(shards={f'{m} {n}': step('shards', d/f'r{m}', n) for m in (10**6, most) for n in (1, 2)})
         if 'als64' in what: note(als64=step('als', d/f'r{10**7}', 64))
         if 'ease' in what: note(ease=step('ease', d/f'r{10**7}'))

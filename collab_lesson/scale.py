@@ -849,6 +849,7 @@ def _train_plainly(job, rank, world, device):
         if job['kind']!='accelerate':
             order = torch.randperm(len(y), generator=set_) # the same in every process
             mine = order[:len(y)//(bs*world)*bs*world].view(-1, world, bs)[:,rank]
+            mine = mine[:job.get('steps')] # all, unless told
             batches = ((x[o], y[o]) for o in mine)
         for a,b in batches:
             loss = ((model(a)-b)**2).mean()
