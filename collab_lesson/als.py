@@ -527,7 +527,8 @@ class ALS(FactorModel):
         sizes = train.n_users, train.n_items
         if self.reg==0 and not self.implicit:
             self._check_counts(train, *train.counts)
-        if self.implicit and y is not None: y = 1 + self.alpha*torch.from_numpy(train.values).to(device)
+        if self.implicit and y is not None:
+            y = 1 + self.alpha*torch.from_numpy(train.values).to(device)
         factors = self._ridges(train, device)
         if fast:
             steps = self.cg
