@@ -462,13 +462,15 @@ class FactorModel(Fitted):
         limits = self.y_range
         if self._auto: limits = (lo, hi) if lo<hi else (lo-1, hi+1)
         else: set_range(self, train)
-        mean = train.values.mean(dtype=float)
-        sd = train.values.std(dtype=float) if lo<hi else 1.
-        y = (train.values-mean)/sd
-        u, i, y = _tensors(device, train.users, train.items, y.astype(np.float32))
+        mean, sd = train.moments
+        if lo==hi: sd = 1.
         held_out = None
         if valid is not None and len(valid):
             held_out = _tensors(device, valid.users, valid.items, valid.values)
+        if short and hasattr(train, 'sides'): # a folder (chapter 22): nothing is loaded
+            return train, None, None, None, float(mean), float(sd), limits, held_out
+        y = (train.values-mean)/sd
+        u, i, y = _tensors(device, train.users, train.items, y.astype(np.float32))
         if not short: u, i = u.long(), i.long()
         return train, u, i, y, float(mean), float(sd), limits, held_out
 
@@ -559,11 +561,9 @@ class ALS(FactorModel):
         if self.implicit: mean, sd, limits, held_out = 0., 1., None, None
         sizes = train.n_users, train.n_items
         if self.reg==0 and not self.implicit:
-            self._check_counts(
-                train,
-                *(np.bincount(o, minlength=n)
-                  for o, n in zip((train.users, train.items), sizes)))
-        if self.implicit: y = 1 + self.alpha*torch.from_numpy(train.values).to(device)
+            self._check_counts(train, *train.counts)
+        if self.implicit and y is not None:
+            y = 1 + self.alpha*torch.from_numpy(train.values).to(device)
         factors = self._ridges(train, device)
         if fast:
             steps = self.cg
@@ -571,16 +571,20 @@ class ALS(FactorModel):
                 dict(front=not self.implicit, factor=o.numpy(),
                      absent=self.absent*self.implicit, steps=steps) for o in factors
             ]
-            u, i, y = u.numpy(), i.numpy(), y.numpy()
-            sides = Stretches(u, i, y, sizes[0],
-                              **more[0]), Stretches(i, u, y, sizes[1], **more[1])
+            if y is None: # what a value becomes: first + second*value
+                change = (1., self.alpha) if self.implicit else (-mean/sd, 1/sd)
+                sides = train.sides(change, *more)
+            else:
+                u, i, y = u.numpy(), i.numpy(), y.numpy()
+                sides = Stretches(u, i, y, sizes[0],
+                                  **more[0]), Stretches(i, u, y, sizes[1], **more[1])
             of = None, None
         else:
             sides = Grouped(u, i, sizes[0]), Grouped(i, u, sizes[1])
             of = [y[o.order] for o in sides]
             if self.implicit:
                 of = [_Implicit(o, self.absent, f) for o,f in zip(of, factors)]
-        with few_threads(len(y)):
+        with few_threads(len(train)):
             (U, M), rows, losses, interrupted = self._sweeps(sides, of, factors, device,
                                                              mean, sd, limits, held_out,
                                                              bar)
@@ -601,12 +605,11 @@ class ALS(FactorModel):
                     'unknowns; reg=0 leaves them undetermined. Set reg above 0.')
 
     def _ridges(self, train, device): # what each row multiplies the ridge by
-        res = []
-        for rows, n, others in [(train.users, train.n_users, train.n_items),
-                                (train.items, train.n_items, train.n_users)]:
+        res, sizes = [], (train.n_users, train.n_items)
+        counts = train.counts if self.implicit else sizes
+        for count, n, others in zip(counts, sizes, sizes[::-1]):
             f = np.ones(n)
-            if self.implicit:
-                f = (np.bincount(rows, minlength=n) + self.absent*others)**self.power
+            if self.implicit: f = (count + self.absent*others)**self.power
             res.append(torch.from_numpy(f.astype(np.float32)).to(device))
         return res
 

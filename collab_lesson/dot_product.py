@@ -219,7 +219,7 @@ def set_range(
         pad = beyond*(hi-lo)
         if lo==hi: pad = 1. # all ratings are the same
         model.y_range = lo-pad, hi+pad
-        return float(data.values.astype(float).var()) or 1.
+        return float(data.variance) or 1.
     if lo<r[0] or hi>r[1]:
         raise ValueError(
             f'Ratings go from {lo:g} to {hi:g}, beyond y_range={tuple(r)}, which the '

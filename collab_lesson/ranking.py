@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['stratified_split', 'gini', 'ranking_metrics', 'score_block', 'top_items', 'evaluate', 'Fitted', 'Popularity',
-           'ItemCosine', 'PairLoader', 'BPR', 'item_weights', 'ease_weights', 'EASE', 'recommend']
+           'ItemCosine', 'PairLoader', 'BPR', 'item_weights', 'gram', 'ease_weights', 'EASE', 'recommend']
 
 # %% ../nbs/14_ranking.ipynb #cell-3
 #| code-fold: true
@@ -12,7 +12,7 @@ import time
 
 import numpy as np, pandas as pd, torch, torch.nn.functional as F
 from fastai.collab import Embedding, EmbeddingDotBias, Module
-from scipy import sparse
+from scipy import linalg, sparse
 from .bias import DotProductBias
 from .custom_embedding import DotProductBiasCustom
 from .dot_product import (DotProduct, check_fits, check_pairs,
@@ -488,16 +488,33 @@ class BPR(Module):
 
 # %% ../nbs/14_ranking.ipynb #cell-58
 def item_weights(G, reg, dropout):
-    "EASE's B for a matrix of co-occurrences, written over it where possible"
-    G = G + torch.diag(reg + dropout/(1-dropout)*G.diagonal())
-    L,info = torch.linalg.cholesky_ex(G)
+    "EASE's B for a matrix of co-occurrences, which is written over"
+    G = G.contiguous()
+    G.diagonal().add_(reg + dropout/(1-dropout)*G.diagonal())
+    A = G.numpy().T # the same memory in LAPACK's order
+    potrf, potri = linalg.get_lapack_funcs(('potrf', 'potri'), (A,))
+    A, info = potrf(A, lower=True, overwrite_a=True)
     if info:
         raise ValueError(
             f'The equations have no unique solution with reg={reg!r} and '
             f'dropout={dropout!r}; use a larger reg.'
         )
-    P = torch.cholesky_inverse(L)
+    P = torch.from_numpy(potri(A, lower=True, overwrite_c=True)[0].T)
+    for i in range(0, len(P), 1024): # LAPACK has filled one triangle: copy it
+        P[i:i+1024, :i] = P[:i, i:i+1024].T
+        square = P[i:i+1024, i:i+1024]
+        square.copy_(square.triu() + square.triu(1).T)
     return P.div_(-P.diagonal().clone()).fill_diagonal_(0)
+
+def gram(
+    X,       # (n_rows,n) scipy CSR
+    bs=1024  # rows of the result at a time, so that no sparse one is as large as it
+)->torch.Tensor: # (n,n)
+    "X.T @ X as a tensor, in pieces"
+    n, Xt = X.shape[1], X.T.tocsr()
+    res = torch.empty(n, n, dtype=torch.from_numpy(X.data[:0]).dtype)
+    for i in range(0, n, bs): res[i:i+bs] = torch.from_numpy((Xt[i:i+bs]@X).toarray())
+    return res
 
 def ease_weights(
     r,      # `Ratings`
@@ -537,20 +554,20 @@ class EASE(Fitted):
     )->Run:
         """One inverse of items by items; raises ValueError where that would be too
         large, or has no unique solution"""
-        def weights_of(G):
-            n = G.shape[0]
+        def weights_of(X):
+            n = X.shape[1]
             if n>self.max_rows:
                 raise ValueError(
-                    f'EASE needs matrices of {n:,}×{n:,} numbers, {3*4*n*n/2**30:.1f} '
+                    f'EASE needs a matrix of {n:,}×{n:,} numbers, {4*n*n/2**30:.1f} '
                     'GB in all; '
                     f'max_rows={self.max_rows:,} forbids it. Take fewer items, another '
                     f'model, or EASE(max_rows={n}).'
                 )
-            return item_weights(torch.from_numpy(G.toarray()), self.reg, self.dropout)
+            return item_weights(gram(X), self.reg, self.dropout)
         def compute():
             X = ease_weights(train, self.weights)
-            res = _sparse('own', X) | dict(B=weights_of(X.T @ X))
-            if self.both: res['A'] = weights_of(X @ X.T).T.contiguous()
+            res = _sparse('own', X) | dict(B=weights_of(X))
+            if self.both: res['A'] = weights_of(X.T.tocsr()).T.contiguous()
             return res
         return _run(self, train, compute)
 

@@ -428,6 +428,15 @@ class Ratings:
                        doc='Rows of a table of items, row 0 included')
     scale = property(lambda self: (float(self.values.min()), float(self.values.max())),
                      doc='Lowest and highest rating')
+    moments = property(lambda self: (self.values.mean(dtype=float),
+                                     self.values.std(dtype=float)),
+                       doc='Mean and standard deviation of the ratings')
+    variance = property(lambda self: self.values.astype(float).var(),
+                        doc='Of the ratings')
+    counts = property(lambda self: [
+        np.bincount(o, minlength=n)
+        for o,n in ((self.users, self.n_users), (self.items, self.n_items))],
+        doc='(n_users,) and (n_items,) ratings of each user and of each item')
     nbytes = property(lambda self: sum(o.nbytes for o in (
         self.users, self.items, self.values, self.times) if o is not None))
     unknown = property(lambda self: int(((self.users == 0) | (self.items == 0)).sum()),
@@ -1707,6 +1716,12 @@ def read_ratings(
     """Ratings from CSV and its relatives, JSON lines or Parquet, in batches. Raises
     FileNotFoundError, ModuleNotFoundError without PyArrow, and ValueError with the
     file's name for damage, for lines that cannot be read and for missing columns"""
+    return _read_all(_Reader, path, user, item, rating, time, sep, header, encoding,
+                     repeats, bad_lines)
+
+def _read_all(make, path, user, item, rating, time, sep, header, encoding, repeats,
+              bad_lines):
+    "`read_ratings` by the reader that `make` makes"
     _arrow()
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f'path is a {type(path).__name__}; a file or folder is needed.')
@@ -1723,7 +1738,7 @@ def read_ratings(
         raise ValueError(f"sep={sep!r} must be text, such as ';'.")
     sources = _sources(path)
     asked = dict(user=user, item=item, rating=rating, time=time)
-    reader = _Reader(asked, sep, header, encoding, bad_lines)
+    reader = make(asked, sep, header, encoding, bad_lines)
     for o in sources:
         for k,v in o.keys.items(): reader.keys.setdefault(k, set()).add(v)
     for reader.part,o in enumerate(sources): _read_part(reader, o)
@@ -1741,11 +1756,11 @@ def _finish(reader, first, path, repeats):
     res.skipped, res.item_titles = n, _titles(first, res)
     if n:
         rows = f'{n:,} of {reader.n_rows:,} {unit}s'
-        warnings.warn(f'{rows} are left out. {reader.worst()}.', stacklevel=3)
+        warnings.warn(f'{rows} are left out. {reader.worst()}.', stacklevel=4)
     if reader.n_mended:
         warnings.warn(f'{reader.n_mended} lines with broken quotes were split at '
                       f'{reader.layout.sep!r}, the first being {reader.mended[0]}.',
-                      stacklevel=3)
+                      stacklevel=4)
     return res
 
 # %% ../nbs/00_ratings.ipynb #d647a4d1

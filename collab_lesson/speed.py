@@ -206,11 +206,16 @@ def fit_sgd(
     mark_fitted(model, data)
     unit = set_range(model, data)
     lo, hi = getattr(model, 'y_range', None) or (0,0)
-    if has_bias and lo==hi and new: bu += np.float32(data.values.mean())
+    if has_bias and lo==hi and new: bu += np.float32(
+        data.moments[0] if hasattr(data, 'ordered') else data.values.mean())
     f32, G = np.float32, tuple(np.ones(len(o), np.float32)
                                for o in (P, Q)) if adaptive else ()
-    u, i, y, starts = _ordered(data, order, P, Q, seed)
     rng, rows = np.random.default_rng(seed), []
+    if hasattr(data, 'ordered') and order!='shuffled': # a folder (chapter 22)
+        pieces = data.ordered(lambda part, seed: _ordered(part, order, P, Q, seed), rng)
+    else:
+        once = [_ordered(data, order, P, Q, seed)]
+        pieces = lambda: once
 
     def some(at, rate): # the ratings from at[0] to at[1]
         part = slice(*at)
@@ -223,11 +228,13 @@ def fit_sgd(
         for epoch in sweep_bar(n_epoch, bar):
             start = time.perf_counter()
             rate = lr if adaptive else lr*(1-epoch/n_epoch)
-            if order=='shuffled':
-                o = rng.permutation(len(y))
-                u, i, y = data.users[o], data.items[o], data.values[o]
-            total = _visit(some, starts, rate, threads, rng)
-            row = dict(epoch=epoch, train_loss=total/len(y), valid_loss=math.nan)
+            total = 0.
+            for u, i, y, starts in pieces():
+                if order=='shuffled':
+                    o = rng.permutation(len(y))
+                    u, i, y = data.users[o], data.items[o], data.values[o]
+                total += _visit(some, starts, rate, threads, rng)
+            row = dict(epoch=epoch, train_loss=total/len(data), valid_loss=math.nan)
             if valid is not None and len(valid): # a pass with rate 0 changes nothing
                 zero = map(f32, (0, 0, 1, lo, hi-lo))
                 row['valid_loss'] = check(valid.users, valid.items, valid.values, P, Q,
