@@ -434,13 +434,13 @@ class FPMC(_Network):
 class SASRec(_Network):
     "Self-attentive sequential recommendation (Kang & McAuley, 2018)"
     def __init__(self,
-        n_factors=48, # numbers per item and place
+        n_factors=32, # numbers per item and place
         n_blocks=1,   # attention, then a small network, so many times
         n_heads=1,    # per block
-        n_last=50,    # items that a list is made from
+        n_last=20,    # items that a list is made from
         dropout=.3,   # in training
-        n_epoch=8,    # passes over all steps
-        lr=8e-3,      # top of the one-cycle schedule
+        n_epoch=5,    # passes over all steps
+        lr=.02,       # top of the one-cycle schedule
         wd=.1,        # decoupled weight decay
         bs=32,        # histories (pieces of n_last steps) per batch
         # 'softmax': over all items; 'bce': against random items; 'gbce': with their
