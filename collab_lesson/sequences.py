@@ -21,7 +21,7 @@ from torch import nn
 from .als import check_numbers, few_threads, sweep_bar
 from .ranking import (Fitted, ItemCosine, _csr, _run, _same_items,
                                    _sparse, score_block)
-from .ratings import Ratings, check_sizes, pick_device
+from .ratings import Ratings, check_sizes, pick_device, row_batches
 from .training import FusedAdam, Run, _check_finite, one_cycle
 from .widgets import Widget, build, display_title, halves, unhalve
 
@@ -295,8 +295,11 @@ class _Network(Fitted):
         net.load_state_dict(own, assign=True)
         return net.eval()
 
+    def _set(self, **tables): # copies: tensors from a file may lie askew in memory
+        Fitted._set(self, **{k: v.clone() for k,v in tables.items()})
+
     def _keep(self, net, **more): # the tensors of `net` become this model's
-        self._set(**{'net_'+k.replace('.', '__'): v.clone()
+        self._set(**{'net_'+k.replace('.', '__'): v
                      for k,v in net.state_dict().items()}, **more)
 
     def _sizes(self): return self.n_users.item(), len(self.net_bias)
@@ -350,8 +353,8 @@ class _Network(Fitted):
                 start, seen = time.perf_counter(), len(losses)
                 parts = [o.to(device) for o in chunks(train, self.n_last, rng)]
                 net.train()
-                for rows_ in torch.randperm(len(parts[0])).split(self.bs):
-                    users, x, y = (o[rows_.to(device)] for o in parts)
+                for batch in row_batches(parts, self.bs, shuffle=True):
+                    users, x, y = batch
                     h, there = net(users, x)[0], y>0
                     loss = self._loss(net, h[there], y[there])
                     opt.hypers[0].update(lr=lrs[step], mom=moms[step])
