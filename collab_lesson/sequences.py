@@ -90,7 +90,8 @@ def recent_items(
     starts, items = histories(r)
     at = starts[1:,None] - 1 - np.arange(n)
     there = at>=starts[:-1,None]
-    return torch.from_numpy(np.where(there, items[np.maximum(at, 0)], 0).astype(np.int32))
+    rows = np.where(there, items[np.maximum(at, 0)], 0)
+    return torch.from_numpy(rows.astype(np.int32))
 
 # %% ../nbs/20_sequences.ipynb #75e3dc40
 class _Steps(Fitted):
@@ -104,11 +105,14 @@ class _Steps(Fitted):
         k = np.arange(q.shape[1])
         weight = np.where((q>0)|(k==0), self.forget**k, 0).astype(np.float32)
         rows = np.repeat(np.arange(len(q)), len(k))
-        S = sparse.csr_array((weight.ravel(), (rows, q.ravel())), shape=(len(q), n_items))
+        S = sparse.csr_array((weight.ravel(), (rows, q.ravel())),
+                             shape=(len(q), n_items))
         T = _csr(self, 'next', (n_items, n_items))
         pop = self.pop.cpu().numpy()
         level = S @ self.level.cpu().numpy()
-        if items is not None: T, pop = T[:,items.cpu().numpy()], pop[items.cpu().numpy()]
+        if items is not None:
+            items = items.cpu().numpy()
+            T, pop = T[:,items], pop[items]
         return torch.from_numpy((S@T).toarray() + level[:,None]*pop)
 
     def know(self, data): # `Ratings` of the same items: lists for their users, too
@@ -170,7 +174,8 @@ class MarkovChain(_Steps):
             pop = np.bincount(items, minlength=n)/len(items)
             level = np.where(C.sum(1)>0, self.shrink/total, 1)
             return _sparse('next', P.tocsr())|dict(
-                level=torch.from_numpy(level).float(), pop=torch.from_numpy(pop).float(),
+                level=torch.from_numpy(level).float(),
+                pop=torch.from_numpy(pop).float(),
                 recent=recent_items(train, self.n_last))
         return _run(self, train, compute)
 
@@ -241,7 +246,8 @@ class Block(Module):
     def forward(self, x): # (bs,L,d) → (bs,L,d), weights
         mixed, weights = self.attention(self.norm1(x))
         x = x + self.drop(mixed)
-        return x + self.drop(self.outer(self.drop(F.gelu(self.inner(self.norm2(x)))))), weights
+        inner = self.drop(F.gelu(self.inner(self.norm2(x))))
+        return x + self.drop(self.outer(inner)), weights
 
 # %% ../nbs/20_sequences.ipynb #837bf7d2
 class SASNet(Module):
@@ -327,7 +333,8 @@ class _Network(Fitted):
                 f'{type(self).__name__}.fit takes `Ratings` (rows of users and items, '
                 f'ratings, times), not a {type(train).__name__}; make them with '
                 'Ratings(df, …).')
-        if not len(train): raise ValueError('0 ratings; there is nothing to learn from.')
+        if not len(train):
+            raise ValueError('0 ratings; there is nothing to learn from.')
         device, rng = pick_device(device), np.random.default_rng(self.seed)
         more = dict(recent=recent_items(train, self.n_last).to(device),
                     n_users=torch.tensor(train.n_users))
@@ -386,7 +393,8 @@ class _Network(Fitted):
         net = self._net()
         table, bias = net.table, net.bias
         if items is not None: table, bias = table[items], bias[items]
-        return torch.cat([self._last(net, o)[0]@table.T + bias for o in users.split(256)])
+        return torch.cat([self._last(net, o)[0]@table.T + bias
+                          for o in users.split(256)])
 
     def similar_rows(self, row): # (n_items,) cosines of the items' vectors
         table = F.normalize(self._net().table, dim=1)
@@ -422,7 +430,7 @@ class FPMCNet(Module):
 
 # %% ../nbs/20_sequences.ipynb #6e8a1097
 class FPMC(_Network):
-    "Factorized personal Markov chain (Rendle et al., 2010), with softmax over all items"
+    "Factorized personal Markov chain (Rendle et al., 2010), with a softmax loss"
     n_last = 1
     def __init__(self,
         n_factors=32,  # numbers per user, and per item before
@@ -431,7 +439,8 @@ class FPMC(_Network):
     ):
         _check_network(self, dict(locals()))
 
-    def _network(self, n_users, n_items): return FPMCNet(n_users, n_items, self.n_factors)
+    def _network(self, n_users, n_items):
+        return FPMCNet(n_users, n_items, self.n_factors)
 
 # %% ../nbs/20_sequences.ipynb #6f6d0083
 class SASRec(_Network):
@@ -521,8 +530,8 @@ def attention_demo(
     best = names(score.topk(min(10, data.n_items-1)).indices)
     expected = list(dict.fromkeys(best))[:3]      # some titles have two numbers
     most = int(w[-1].argmax())
-    fact = (f'After {len(titles)} films, the last being “{titles[-1]}”, the model looks '
-            f'most at “{titles[most]}” ({w[-1,most]:.0%}) and expects '
+    fact = (f'After {len(titles)} films, the last being “{titles[-1]}”, the model '
+            f'looks most at “{titles[most]}” ({w[-1,most]:.0%}) and expects '
             + ', '.join(f'“{o}”' for o in expected) + ' next.')
     data_ = dict(titles=titles, next=expected,
                  weights=[[round(v, 4) for v in o] for o in w.tolist()])
@@ -542,8 +551,8 @@ def pack_sasrec(
 )->dict:   # for JSON: titles, sizes, tensors as base64 of 16-bit floats
     "A model that a page can carry; raises ValueError for more blocks or heads"
     if model.n_blocks!=1 or model.n_heads!=1:
-        raise ValueError(f'n_blocks={model.n_blocks} and n_heads={model.n_heads}: a page '
-                         'computes one block with one head.')
+        raise ValueError(f'n_blocks={model.n_blocks} and n_heads={model.n_heads}: a '
+                         'page computes one block with one head.')
     net = model._net().state_dict()
     tensors = {_parts[k]: halves(v.flatten().numpy()) for k,v in net.items()}
     titles = [display_title(o) for o in data.titles(list(data.item_names.index))]
@@ -587,8 +596,8 @@ def next_film_demo(
         z = (net(None, x)[0][0,-1]@net.table.T + net.bias)[1:]
     z[at] = -torch.inf
     best = [titles[i] for i in z.topk(3).indices.tolist()]
-    fact = ((f'After {", ".join(f"“{o}”" for o in history)} the model expects ' if history
-             else 'Of somebody new the model expects ')
-            + ', '.join(f'“{o}”' for o in best) + ' next.')
+    quoted = lambda os: ', '.join(f'“{o}”' for o in os)
+    fact = (f'After {quoted(history)}' if history else 'Of somebody new')
+    fact += f' the model expects {quoted(best)} next.'
     data = dict(packed, history=at, show=int(show), scale=1)
     return build('next_film', data, fact, caption, 520, 900, ['films'])
