@@ -600,4 +600,4 @@ def next_film_demo(
     fact = (f'After {quoted(history)}' if history else 'Of somebody new')
     fact += f' the model expects {quoted(best)} next.'
     data = dict(packed, history=at, show=int(show), scale=1)
-    return build('next_film', data, fact, caption, 520, 900, ['films'])
+    return build('next_film', data, fact, caption, 440, 680, ['films'])
