@@ -280,7 +280,7 @@ SIZE_1M = 1_000_209, 6_040, 3_706           # ratings, users, films that have an
 _files_1m = 'ratings.dat', 'movies.dat'
 
 def _table_1m(folder):
-    "user, movie, rating, timestamp of ratings.dat; raises ValueError for another format"
+    "user, movie, rating, timestamp of ratings.dat; ValueError for another format"
     b = _find(folder, _files_1m[:1]).read_bytes().replace(b'::', b',')
     names = ['user', 'movie', 'rating', 'timestamp']
     try: df = pd.read_csv(io.BytesIO(b), header=None, names=names, dtype=np.int64)
