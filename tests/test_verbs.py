@@ -18,6 +18,7 @@ from collab_lesson.interpretation import similar
 from collab_lesson.neighbors import ListKNN, SLIM, StarKNN
 from collab_lesson.ranking import BPR, EASE, ItemCosine, Popularity, evaluate, recommend, score_block
 from collab_lesson.ratings import Ratings, as_ratings, synthetic_ratings
+from collab_lesson.sequences import FPMC, FPMCNet, LastNeighbors, MarkovChain, SASNet, SASRec
 from collab_lesson.sigmoid_range import DotProductWithRange
 from collab_lesson.training import Run, fit
 
@@ -42,10 +43,15 @@ makers = {
     'ListKNN':             (lambda r: ListKNN(), {}),
     'ListKNN of users':    (lambda r: ListKNN('user'), {}),
     'SLIM':                (lambda r: SLIM(l1=.1, l2=1.), {}),
+    'LastNeighbors':       (lambda r: LastNeighbors(), {}),
+    'MarkovChain':         (lambda r: MarkovChain(shrink=1., window=5, n_last=5), {}),
+    'FPMC':                (lambda r: FPMC(4, n_epoch=10, bs=64), dict(bar=False)),
+    'SASRec':              (lambda r: SASRec(8, n_last=10, n_epoch=20, bs=8), dict(bar=False)),
     'Popularity':          (lambda r: Popularity(), {})}
 every = pytest.mark.parametrize('name', makers)
-of_lists = 'BPR', 'EASE', 'ItemCosine', 'ListKNN', 'ListKNN of users', 'SLIM', 'Popularity'
-closed = 'EASE', 'ItemCosine', 'StarKNN', 'StarKNN of users', 'ListKNN', 'ListKNN of users', 'SLIM', 'Popularity'
+ordered = 'LastNeighbors', 'MarkovChain', 'FPMC', 'SASRec'  # these read the order, which is that of the rows here
+of_lists = 'BPR', 'EASE', 'ItemCosine', 'ListKNN', 'ListKNN of users', 'SLIM', *ordered, 'Popularity'
+closed = 'EASE', 'ItemCosine', 'StarKNN', 'StarKNN of users', 'ListKNN', 'ListKNN of users', 'SLIM', 'LastNeighbors', 'MarkovChain', 'Popularity'
 starred = [o for o in makers if o not in of_lists]
 every_starred = pytest.mark.parametrize('name', starred)
 
@@ -68,7 +74,7 @@ def board(): return Ratings(checkerboard())
 class Fitted(dict):
     "name → model on the checkerboard, and its ratings, trained when first asked for; models of lists see what is liked"
     def __missing__(self, name):
-        r = Ratings(checkerboard() if name in starred else liked_only(checkerboard()))
+        r = Ratings(checkerboard() if name in starred else liked_only(checkerboard()).sample(frac=1, random_state=1) if name in ordered else liked_only(checkerboard()))
         return self.setdefault(name, (train(name, r).model, r))
 
 @pytest.fixture(scope='module')
@@ -209,7 +215,7 @@ def test_other_data_are_refused_by_every_verb(name, fitted, tmp_path):
 @every
 def test_models_of_another_size_are_not_trained(name, board):
     make, settings = makers[name]
-    if name in ('ALS', 'BayesianMF', *closed): pytest.skip('takes its size from the ratings')
+    if name in ('ALS', 'BayesianMF', 'FPMC', 'SASRec', *closed): pytest.skip('takes its size from the ratings')
     with pytest.raises(ValueError, match='Give the ratings'): fit(make(Ratings(checkerboard(10, 8))), board, **settings)
 
 @every
@@ -279,7 +285,7 @@ def test_a_folder_that_is_not_whole(damage, error, msg, board, tmp_path):
     damage(tmp_path/'m')
     with pytest.raises(error, match=msg): load(tmp_path/'m')
 
-@pytest.mark.parametrize('name', ['DotProductBias', 'DotProductBiasCustom', 'ALS', 'EASE', 'ItemCosine', 'StarKNN', 'ListKNN', 'SLIM'])
+@pytest.mark.parametrize('name', ['DotProductBias', 'DotProductBiasCustom', 'ALS', 'EASE', 'ItemCosine', 'StarKNN', 'ListKNN', 'SLIM', 'LastNeighbors', 'MarkovChain', 'SASRec'])
 def test_people_who_arrive(name, fitted):
     model, r = fitted[name]
     evens = [2, 4, 6, 8]
@@ -290,7 +296,7 @@ def test_people_who_arrive(name, fitted):
     assert torch.allclose(score_block(grown, [3]), score_block(model, [3]), atol=1e-5), 'the others have not noticed'
     with pytest.raises(ValueError, match='trained on'): predict(grown, r, 0, 0)
 
-@pytest.mark.parametrize('name', ['BayesianMF', 'CollabNN', 'BPR', 'Popularity', 'StarKNN of users', 'ListKNN of users'])
+@pytest.mark.parametrize('name', ['BayesianMF', 'CollabNN', 'BPR', 'FPMC', 'Popularity', 'StarKNN of users', 'ListKNN of users'])
 def test_models_that_cannot_fold_in_say_so(name, fitted):
     model, r = fitted[name]
     more = r.append(pd.DataFrame(dict(user=1000, item=[2, 4], rating=5)))
@@ -312,6 +318,7 @@ def test_an_interrupted_training_says_so(name, board, monkeypatch):
         return inner
     if name=='ALS': monkeypatch.setattr('collab_lesson.als.solve_rows', trip(sys.modules['collab_lesson.als'].solve_rows))
     elif name=='BayesianMF': monkeypatch.setattr('collab_lesson.bayesian.Gibbs.sweep', trip(sys.modules['collab_lesson.bayesian'].Gibbs.sweep))
+    elif name in ('FPMC', 'SASRec'): monkeypatch.setattr(*(lambda net: (net, 'forward', trip(net.forward)))(FPMCNet if name=='FPMC' else SASNet))
     else: monkeypatch.setattr(type(model), 'forward', trip(type(model).forward))
     run = fit(model, board, **settings)
     assert run.interrupted
