@@ -320,7 +320,7 @@ class MultVAE(Fitted):
     def __init__(self,
         n_factors=64, hidden=200, # numbers in the middle, and beside it
         beta=.2, dropout=.5,      # weight of the prior; share of the items hidden
-        n_epoch=60, lr=.01, wd=.01, bs=64, seed=42 # bs: users per batch
+        n_epoch=60, lr=.003, wd=1., bs=64, seed=42 # bs: users per batch
     ):
         check_sizes(n_factors=n_factors, hidden=hidden, n_epoch=n_epoch, bs=bs)
         self.n_factors, self.hidden, self.beta, self.dropout = (n_factors, hidden, beta,
@@ -371,14 +371,22 @@ class MultVAE(Fitted):
     def similar_rows(self, row): # (n_items,) cosine of rows of the last layer
         return F.normalize(self.W4.T, dim=1)@F.normalize(self.W4[:, row], dim=0)
 
+# %% ../nbs/19_two_towers.ipynb #274425fa
+class _Step(torch.autograd.Function):
+    "One step along the graph, A@E, for a symmetric scipy matrix A"
+    @staticmethod
+    def forward(ctx, E, A): ctx.A = A; return torch.from_numpy(A@E.detach().numpy())
+    @staticmethod
+    def backward(ctx, g): return torch.from_numpy(ctx.A@g.numpy()), None # A = Aᵀ
+
 # %% ../nbs/19_two_towers.ipynb #df80ba71
 class LightGCN(Fitted):
     """Vectors averaged with those of their neighbors in the graph of ratings, trained
     on pairs as BPR (He et al., 2020)"""
     def __init__(self,
         n_factors=64, n_layers=2, # numbers per vector; steps along the graph
-        reg=1e-3,                 # on the squares of the vectors of a batch
-        n_epoch=15, lr=.02, bs=2048, seed=42 # as for `descend`
+        reg=1e-2,                 # on the squares of the vectors of a batch
+        n_epoch=15, lr=.05, bs=2048, seed=42 # as for `descend`
     ):
         check_sizes(n_factors=n_factors, n_layers=n_layers, n_epoch=n_epoch, bs=bs)
         self.n_factors, self.n_layers, self.reg = n_factors, n_layers, reg
@@ -390,9 +398,7 @@ class LightGCN(Fitted):
         X, n = train.csr(1.), train.n_users
         A = sparse.block_array([[None, X], [X.T, None]]).tocsr() # users, then items
         D = sparse.diags_array(1/np.sqrt(np.maximum(A.sum(1), 1)))
-        A = (D@A@D).tocoo()
-        A = torch.sparse_coo_tensor(np.stack(A.coords), A.data, A.shape,
-                                    check_invariants=False).float().coalesce()
+        A = (D@A@D).tocsr().astype(np.float32)
         start = torch.randn(A.shape[0], self.n_factors,
                             generator=torch.Generator().manual_seed(self.seed))*.1
         users, items = _known_rows(train)
@@ -400,7 +406,7 @@ class LightGCN(Fitted):
         def walk(E): # mean over 0, 1, …, n_layers steps
             total = E
             for _ in range(self.n_layers):
-                E = torch.sparse.mm(A, E)
+                E = _Step.apply(E, A)
                 total = total+E
             return total/(self.n_layers+1)
 
