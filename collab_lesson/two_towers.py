@@ -417,9 +417,11 @@ class LightGCN(Fitted):
             u, i, j = (out[o] for o in rows)
             squares = sum((start[o]**2).sum() for o in rows)/len(at)/2
             return F.softplus((u*(j-i)).sum(1)).mean() + self.reg*squares
+        def tables(t):
+            out = walk(start)
+            return dict(user_factors=out[:n].clone(), movie_factors=out[n:].clone())
         return _gradient_run(self, train, dict(start=start), loss, len(users), bar,
-                             lambda t: dict(zip(('user_factors', 'movie_factors'),
-                                                walk(start).tensor_split([n]))))
+                             tables)
 
     def _sizes(self): return len(self.user_factors), len(self.movie_factors)
 

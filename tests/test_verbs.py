@@ -20,6 +20,7 @@ from collab_lesson.ranking import BPR, EASE, ItemCosine, Popularity, evaluate, r
 from collab_lesson.ratings import Ratings, as_ratings, synthetic_ratings
 from collab_lesson.sigmoid_range import DotProductWithRange
 from collab_lesson.training import Run, fit
+from collab_lesson.two_towers import LightGCN, MultVAE, TwoTowers
 
 # name → function of the training ratings that makes a model, and what `fit` gets besides
 n = lambda r: (r.n_users, r.n_items)
@@ -42,10 +43,13 @@ makers = {
     'ListKNN':             (lambda r: ListKNN(), {}),
     'ListKNN of users':    (lambda r: ListKNN('user'), {}),
     'SLIM':                (lambda r: SLIM(l1=.1, l2=1.), {}),
+    'TwoTowers':           (lambda r: TwoTowers(n_factors=8, n_epoch=30, lr=.05, bs=32), {}),
+    'MultVAE':             (lambda r: MultVAE(8, 16, n_epoch=60, lr=.02, wd=.01, bs=8), {}),
+    'LightGCN':            (lambda r: LightGCN(8, n_epoch=30, bs=32), {}),
     'Popularity':          (lambda r: Popularity(), {})}
 every = pytest.mark.parametrize('name', makers)
-of_lists = 'BPR', 'EASE', 'ItemCosine', 'ListKNN', 'ListKNN of users', 'SLIM', 'Popularity'
-closed = 'EASE', 'ItemCosine', 'StarKNN', 'StarKNN of users', 'ListKNN', 'ListKNN of users', 'SLIM', 'Popularity'
+of_lists = 'BPR', 'EASE', 'ItemCosine', 'ListKNN', 'ListKNN of users', 'SLIM', 'TwoTowers', 'MultVAE', 'LightGCN', 'Popularity'
+closed = 'EASE', 'ItemCosine', 'StarKNN', 'StarKNN of users', 'ListKNN', 'ListKNN of users', 'SLIM', 'TwoTowers', 'MultVAE', 'LightGCN', 'Popularity'
 starred = [o for o in makers if o not in of_lists]
 every_starred = pytest.mark.parametrize('name', starred)
 
