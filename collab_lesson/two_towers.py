@@ -98,7 +98,11 @@ def _gradient_run(model, train, tables, loss, n, bar, finish):
     run = _run(model, train, compute)
     return Run(model, *out)
 
-class TwoTowers(Fitted):
+class _Aligned(Fitted):
+    "Tables in memory of their own: the last digit of a product can depend on where"
+    def _set(self, **tables): super()._set(**{k: v.clone() for k, v in tables.items()})
+
+class TwoTowers(_Aligned):
     """A vector for each user and each item, from their rows and their features; trained
     to tell a user's item from those of others (Yi et al., 2019)"""
     def __init__(self,
@@ -314,7 +318,7 @@ class CrossRanker(Module):
         return self
 
 # %% ../nbs/19_two_towers.ipynb #12f61c18
-class MultVAE(Fitted):
+class MultVAE(_Aligned):
     """A user's items, squeezed through a few numbers with noise and unfolded to a
     probability for each item (Liang, Krishnan, Hoffman & Jebara, 2018)"""
     def __init__(self,
@@ -380,7 +384,7 @@ class _Step(torch.autograd.Function):
     def backward(ctx, g): return torch.from_numpy(ctx.A@g.numpy()), None # A = Aᵀ
 
 # %% ../nbs/19_two_towers.ipynb #df80ba71
-class LightGCN(Fitted):
+class LightGCN(_Aligned):
     """Vectors averaged with those of their neighbors in the graph of ratings, trained
     on pairs as BPR (He et al., 2020)"""
     def __init__(self,
@@ -451,7 +455,6 @@ def item_index(
     elif kind=='graph': index = faiss.IndexHNSWFlat(d, n_links, dot)
     else:
         index = faiss.IndexIVFFlat(flat, d, n_cells or int(4*n**.5), dot)
-        index.quantizer_no_delete_ = flat # faiss keeps no reference of its own
         index.train(x)
     index.add(x)
     return index
