@@ -102,6 +102,12 @@ class _Aligned(Fitted):
     "Tables in memory of their own: the last digit of a product can depend on where"
     def _set(self, **tables): super()._set(**{k: v.clone() for k, v in tables.items()})
 
+    def _keep(self, settings): # of the constructor, as attributes; sizes are checked
+        settings = {k: v for k, v in settings.items() if k!='self'}
+        whole = 'n_factors', 'hidden', 'n_layers', 'n_epoch', 'bs'
+        check_sizes(**{k: v for k, v in settings.items() if k in whole})
+        for k, v in settings.items(): setattr(self, k, v)
+
 class TwoTowers(_Aligned):
     """A vector for each user and each item, from their rows and their features; trained
     to tell a user's item from those of others (Yi et al., 2019)"""
@@ -350,12 +356,8 @@ class MultVAE(_Aligned):
     def __init__(self,
         n_factors=64, hidden=200, # numbers in the middle, and beside it
         beta=.2, dropout=.5,      # weight of the prior; share of the items hidden
-        n_epoch=60, lr=.003, wd=1., bs=64, seed=42 # bs: users per batch
-    ):
-        check_sizes(n_factors=n_factors, hidden=hidden, n_epoch=n_epoch, bs=bs)
-        self.n_factors, self.hidden, self.beta, self.dropout = (n_factors, hidden, beta,
-                                                                dropout)
-        self.n_epoch, self.lr, self.wd, self.bs, self.seed = n_epoch, lr, wd, bs, seed
+        n_epoch=60, lr=.003, wd=1., bs=64, seed=42): # bs: users per batch
+        self._keep(locals())
 
     def _middle(self, t, X): # (n,n_items) ones → mean and log-variance, (n,n_factors)
         h = torch.tanh(F.normalize(X, dim=1)@t['W1'] + t['b1'])
@@ -367,9 +369,9 @@ class MultVAE(_Aligned):
     def fit(self, train, valid=None, bar=None, device='cpu')->Run: # as `TwoTowers.fit`
         "Dropout, noise, and a prior whose weight grows over the first half"
         if not isinstance(train, Ratings) or not len(train): return _run(self, train, 0)
-        gen, k, h, n = (torch.Generator().manual_seed(self.seed), self.n_factors,
-                        self.hidden, train.n_items)
+        k, h, n = self.n_factors, self.hidden, train.n_items
         t, own, step = {}, train.csr(1.), [0]
+        gen = torch.Generator().manual_seed(self.seed)
         for j, (a, b) in enumerate([(n, h), (h, 2*k), (k, h), (h, n)], 1):
             t[f'W{j}'] = torch.randn(a, b, generator=gen)*(2/(a+b))**.5
             t[f'b{j}'] = torch.zeros(b)
@@ -416,11 +418,8 @@ class LightGCN(_Aligned):
     def __init__(self,
         n_factors=64, n_layers=2, # numbers per vector; steps along the graph
         reg=1e-2,                 # on the squares of the vectors of a batch
-        n_epoch=15, lr=.05, bs=2048, seed=42 # as for `descend`
-    ):
-        check_sizes(n_factors=n_factors, n_layers=n_layers, n_epoch=n_epoch, bs=bs)
-        self.n_factors, self.n_layers, self.reg = n_factors, n_layers, reg
-        self.n_epoch, self.lr, self.wd, self.bs, self.seed = n_epoch, lr, 0., bs, seed
+        n_epoch=15, lr=.05, wd=0., bs=2048, seed=42): # as for `descend`
+        self._keep(locals())
 
     def fit(self, train, valid=None, bar=None, device='cpu')->Run: # as `TwoTowers.fit`
         "Every batch walks the whole graph"
@@ -447,11 +446,9 @@ class LightGCN(_Aligned):
             u, i, j = (out[o] for o in rows)
             squares = sum((start[o]**2).sum() for o in rows)/len(at)/2
             return F.softplus((u*(j-i)).sum(1)).mean() + self.reg*squares
-        def tables(t):
-            out = walk(start)
-            return dict(user_factors=out[:n].clone(), movie_factors=out[n:].clone())
+        split = lambda out: dict(user_factors=out[:n], movie_factors=out[n:])
         return _gradient_run(self, train, dict(start=start), loss, len(users), bar,
-                             tables)
+                             lambda t: split(walk(start)))
 
     def _sizes(self): return len(self.user_factors), len(self.movie_factors)
 
