@@ -328,7 +328,7 @@ def item_index(
     vectors, # (n,d) tensor or array; the dot product counts
     kind='graph', # 'graph' (HNSW), 'cells' (an inverted file), or 'all' (exact)
     n_links=16,   # graph: links of each vector
-    n_cells=None  # cells: how many; default: 4√n
+    n_cells=None  # cells: how many; default: 4√n, at most one for 39 vectors
 ):                # an index of faiss: index.search(queries, k) → scores, rows
     """Find vectors with the largest dot product without comparing all; raises
     ModuleNotFoundError without faiss, ValueError for another kind"""
@@ -344,7 +344,8 @@ def item_index(
     if kind=='all': index = flat
     elif kind=='graph': index = faiss.IndexHNSWFlat(d, n_links, dot)
     else:
-        index = faiss.IndexIVFFlat(flat, d, n_cells or int(4*n**.5), dot)
+        index = faiss.IndexIVFFlat(flat, d, n_cells or max(1, min(int(4*n**.5), n//39)),
+                                   dot)
         index.train(x)
     index.add(x)
     return index
