@@ -21,6 +21,7 @@ from collab_lesson.ratings import Ratings, as_ratings, synthetic_ratings
 from collab_lesson.sequences import FPMC, FPMCNet, LastNeighbors, MarkovChain, SASNet, SASRec
 from collab_lesson.sigmoid_range import DotProductWithRange
 from collab_lesson.training import Run, fit
+from collab_lesson.two_towers import LightGCN, MultVAE, TwoTowers
 
 # name → function of the training ratings that makes a model, and what `fit` gets besides
 n = lambda r: (r.n_users, r.n_items)
@@ -47,11 +48,16 @@ makers = {
     'MarkovChain':         (lambda r: MarkovChain(shrink=1., window=5, n_last=5), {}),
     'FPMC':                (lambda r: FPMC(4, n_epoch=10, bs=64), dict(bar=False)),
     'SASRec':              (lambda r: SASRec(8, n_last=10, n_epoch=20, bs=8), dict(bar=False)),
+    'TwoTowers':           (lambda r: TwoTowers(n_factors=8, n_epoch=30, lr=.05, bs=32), {}),
+    'MultVAE':             (lambda r: MultVAE(8, 16, n_epoch=60, lr=.02, wd=.01, bs=8), {}),
+    'LightGCN':            (lambda r: LightGCN(8, n_epoch=30, bs=32), {}),
     'Popularity':          (lambda r: Popularity(), {})}
 every = pytest.mark.parametrize('name', makers)
 ordered = 'LastNeighbors', 'MarkovChain', 'FPMC', 'SASRec'  # these read the order, which is that of the rows here
-of_lists = 'BPR', 'EASE', 'ItemCosine', 'ListKNN', 'ListKNN of users', 'SLIM', *ordered, 'Popularity'
-closed = 'EASE', 'ItemCosine', 'StarKNN', 'StarKNN of users', 'ListKNN', 'ListKNN of users', 'SLIM', 'LastNeighbors', 'MarkovChain', 'Popularity'
+of_lists = ('BPR', 'EASE', 'ItemCosine', 'ListKNN', 'ListKNN of users', 'SLIM', 'TwoTowers', 'MultVAE', 'LightGCN',
+            *ordered, 'Popularity')
+closed = ('EASE', 'ItemCosine', 'StarKNN', 'StarKNN of users', 'ListKNN', 'ListKNN of users', 'SLIM', 'TwoTowers', 'MultVAE',
+          'LightGCN', 'LastNeighbors', 'MarkovChain', 'Popularity')
 starred = [o for o in makers if o not in of_lists]
 every_starred = pytest.mark.parametrize('name', starred)
 
