@@ -1,0 +1,37 @@
+"What every check shares: it says what is right and what is not yet. `tools/student.py` copies these lines into each student's notebook."
+import inspect
+import numpy as np, pandas as pd, torch
+
+class NotYet(AssertionError):
+    "Some of an exercise is not right yet (a notebook shows the message alone, without the trace)"
+    def _render_traceback_(self): return [str(self)]
+
+def near(a, b, eps=1e-4):
+    "Are two numbers, arrays, tensors or lists of them equal, up to rounding?"
+    if isinstance(b, (tuple, list)): return len(a) == len(b) and all(near(x, y, eps) for x,y in zip(a, b))
+    a, b = (np.asarray(o.detach() if hasattr(o, 'detach') else o) for o in (a, b))
+    return a.shape == b.shape and bool(np.allclose(a, b, eps, eps) if b.dtype.kind in 'iufb' and a.dtype.kind in 'iufb' else (a == b).all())
+
+def same(got, want, right, mistakes={}):
+    "(is `got` right, what to say then, what to say otherwise): `mistakes` has what is wrong, by the value that it leads to"
+    ok = near(got, want)
+    why = next((message for message,value in mistakes.items() if not ok and near(got, value)), f'{right}? It gives {got}, not {want}')
+    return ok, right, why
+
+def results(check, given):
+    "[(ok, message)] of one check on the answers in `given`, by name"
+    names, found = list(inspect.signature(check).parameters), []
+    for o in names:
+        if o not in given: return [(False, f'`{o}` is not defined: run the cell above first')]
+    try:
+        for ok,right,wrong in check(**{o: given[o] for o in names}): found.append((bool(ok), right if ok else wrong))
+    except NotImplementedError: found.append((False, 'part of it is still the stub: write it in place of `raise NotImplementedError()`'))
+    except Exception as e: found.append((False, f'it stopped with {type(e).__name__}: {e}'))
+    return found
+
+def report(check, given):
+    "Print what is right and what is not yet; raise NotYet if anything is not"
+    found = results(check, given)
+    for ok,message in found: print('✓' if ok else '✗ not yet:', message)
+    n = sum(ok for ok,_ in found)
+    if n < len(found): raise NotYet(f'{n} of {len(found)} right. Change the cell above, run it, then run this one again.')
