@@ -1,5 +1,5 @@
 "What every check shares: it says what is right and what is not yet. `tools/student.py` copies these lines into each student's notebook."
-import inspect
+import contextlib, inspect
 import numpy as np, pandas as pd, torch
 
 class NotYet(AssertionError):
@@ -17,6 +17,14 @@ def same(got, want, right, mistakes={}):
     ok = near(got, want)
     why = next((message for message,value in mistakes.items() if not ok and near(got, value)), f'{right}? It gives {got}, not {want}')
     return ok, right, why
+
+@contextlib.contextmanager
+def watched():
+    "The (learning rate, weight decay) of each step that an optimizer of PyTorch takes meanwhile"
+    steps, hook = [], torch.optim.optimizer.register_optimizer_step_pre_hook
+    handle = hook(lambda opt, args, kwargs: steps.append((opt.param_groups[0]['lr'], max(o['weight_decay'] for o in opt.param_groups))))
+    try: yield steps
+    finally: handle.remove()
 
 def results(check, given):
     "[(ok, message)] of one check on the answers in `given`, by name"
