@@ -1,6 +1,7 @@
 "What every check shares: it says what is right and what is not yet. `tools/student.py` copies these lines into each student's notebook."
 import contextlib, inspect
 import numpy as np, pandas as pd, torch
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 class NotYet(AssertionError):
     "Some of an exercise is not right yet (a notebook shows the message alone, without the trace)"
@@ -21,8 +22,9 @@ def same(got, want, right, mistakes={}):
 @contextlib.contextmanager
 def watched():
     "The (learning rate, weight decay) of each step that an optimizer of PyTorch takes meanwhile"
-    steps, hook = [], torch.optim.optimizer.register_optimizer_step_pre_hook
-    handle = hook(lambda opt, args, kwargs: steps.append((opt.param_groups[0]['lr'], max(o['weight_decay'] for o in opt.param_groups))))
+    steps = []
+    note = lambda opt, args, kwargs: steps.append((opt.param_groups[0]['lr'], max(o['weight_decay'] for o in opt.param_groups)))
+    handle = register_optimizer_step_pre_hook(note)
     try: yield steps
     finally: handle.remove()
 
