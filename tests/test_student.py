@@ -1,5 +1,5 @@
 "Students' copies: an unsolved one fails its checks, a solved one passes, and each planted mistake is named."
-import ast, copy, functools, inspect, re, sys
+import ast, copy, functools, inspect, os, re, sys
 from pathlib import Path
 
 import nbformat, pytest, torch
@@ -44,6 +44,7 @@ def given(stem, name): return {o: answers(stem)[o] for o in inspect.signature(ch
 
 def shape(o):
     "What is compared when we say: the right type and shape"
+    if isinstance(o, list) and all(isinstance(x, str) for x in o): return 'names'
     if isinstance(o, (tuple, list)): return type(o).__name__, [shape(x) for x in o]
     if hasattr(o, 'shape') and getattr(o, 'shape', None) != (): return type(o).__name__, tuple(o.shape)
     return 'number' if isinstance(o, (int, float)) or getattr(o, 'shape', None) == () else type(o).__name__
@@ -110,3 +111,50 @@ def test_copies(stem):
         from nbgrader.preprocessors import ClearSolutions
         cleared, _ = ClearSolutions().preprocess(copy.deepcopy(teacher), {})
         assert [c.source for c in cleared.cells] == [c.source for c in nb.cells]
+
+def run(nb, folder):
+    "A copy as a learner runs it, from top to bottom; errors stay in the outputs"
+    from nbclient import NotebookClient
+    NotebookClient(nb, timeout=1200, allow_errors=True, resources={'metadata': {'path': str(folder)}}).execute()
+    return {c.id: c for c in nb.cells}
+
+def text(cell): return ''.join(o.get('text', '') or o.get('evalue', '') for o in cell.outputs)
+
+in_full = [pytest.param(o, marks=[] if o=='01_data' else pytest.mark.slow) for o in chapters]
+
+@pytest.mark.parametrize('stem', in_full)
+def test_whole_copies(stem, tmp_path):
+    "The students' copy runs to its end, and its checks alone fail, saying why; the teachers' has no error at all"
+    student_nb, teacher_nb = student.copies(student.nbs/f'{stem}.ipynb')
+    os.environ['PYTHONPATH'] = os.pathsep.join([str(root), os.environ.get('PYTHONPATH', '')])
+    done = run(student_nb, student.nbs)
+    failed = {id for id,c in done.items() if c.cell_type=='code' and any(o.output_type=='error' for o in c.outputs)}
+    n = sum(s==stem for s,_ in checks)
+    assert {f'check-{i}' for i in range(1, n+1)} <= failed and all(re.match('(check|try|exercise)-', o) for o in failed), failed
+    assert all('✗ not yet' in text(done[f'check-{i}']) and '✓' not in text(done[f'check-{i}']) for i in range(1, n+1))
+    done = run(teacher_nb, student.nbs)
+    errors = {id: text(c) for id,c in done.items() if c.cell_type=='code' and any(o.output_type=='error' for o in c.outputs)}
+    assert not errors
+    assert all('✓' in text(done[f'check-{i}']) for i in range(1, n+1))
+
+def test_nbgrader(tmp_path):
+    "`nbgrader validate` fails on what is not solved and passes the rest; autograding gives the points of what is right"
+    pytest.importorskip('nbgrader', reason='pip install nbgrader')
+    from nbgrader.preprocessors import Execute, SaveCells, OverwriteCells, DeduplicateIds
+    from nbgrader.utils import determine_grade, is_grade
+    from nbgrader.validator import Validator
+    from traitlets.config import Config
+    nb, teacher = student.copies(student.nbs/'01_data.ipynb')
+    half = nbformat.from_dict(nb)
+    solved = {c.id: c.source for c in teacher.cells}
+    for c in half.cells:  # a learner who has solved the first of three
+        if c.id == 'exercise-1': c.source = solved[c.id]
+    keep = [c for c in half.cells if c.metadata.get('nbgrader') and not c.id.startswith('try')]
+    imports = [c for c in half.cells if c.cell_type=='code' and 'google.colab' not in c.source and re.search('^(import|from) ', c.source, re.M) and 'nbgrader' not in c.metadata]
+    half.cells = imports + keep
+    nbformat.write(half, tmp_path/'half.ipynb')
+    found = Validator(config=Config()).validate(str(tmp_path/'half.ipynb'))
+    assert {o['source'].partition('(')[0] for o in found['failed']} == {'def check_best_titles', 'def check_mse_of_means'}, found
+    done = run(half, tmp_path)
+    grades = {id: determine_grade(c) for id,c in done.items() if is_grade(c)}
+    assert grades == {'check-1': (1, 1), 'check-2': (0, 2), 'check-3': (0, 3)}

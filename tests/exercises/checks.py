@@ -2,6 +2,7 @@
 import contextlib, inspect
 import numpy as np, pandas as pd, torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
+from collab_lesson.training import FusedAdam
 
 class NotYet(AssertionError):
     "Some of an exercise is not right yet (a notebook shows the message alone, without the trace)"
@@ -21,12 +22,13 @@ def same(got, want, right, mistakes={}):
 
 @contextlib.contextmanager
 def watched():
-    "The (learning rate, weight decay) of each step that an optimizer of PyTorch takes meanwhile"
-    steps = []
-    note = lambda opt, args, kwargs: steps.append((opt.param_groups[0]['lr'], max(o['weight_decay'] for o in opt.param_groups)))
-    handle = register_optimizer_step_pre_hook(note)
+    "The (learning rate, weight decay) of each step that an optimizer, PyTorch's or that of `fit`, takes meanwhile"
+    steps, step = [], FusedAdam.step
+    def of_fit(opt, *args, **kwargs): steps.append((opt.hypers[0]['lr'], opt.hypers[0]['wd'])); return step(opt, *args, **kwargs)
+    def note(opt, *_): steps.append((opt.param_groups[0]['lr'], max(o['weight_decay'] for o in opt.param_groups)))
+    handle, FusedAdam.step = register_optimizer_step_pre_hook(note), of_fit
     try: yield steps
-    finally: handle.remove()
+    finally: handle.remove(); FusedAdam.step = step
 
 def results(check, given):
     "[(ok, message)] of one check on the answers in `given`, by name"
