@@ -25,7 +25,7 @@ setup(
     packages=find_packages(include=[lib]), package_data={lib: ['assets/**']},
     python_requires=f">={cfg['min_python']}",
     install_requires=shlex.split(cfg['requirements']),
-    extras_require={o: shlex.split(cfg[f'{o}_requirements']) for o in ('dev', 'files', 'fast', 'cards')},
+    extras_require={o: shlex.split(cfg[f'{o}_requirements']) for o in ('dev', 'files', 'fast', 'cards', 'teach')},
     entry_points={
         'console_scripts': shlex.split(cfg['console_scripts']),
         'nbdev': [f'{lib}={lib}._modidx:d'],  # lets the docs of other nbdev projects link here

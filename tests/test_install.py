@@ -53,8 +53,8 @@ def test_metadata_is_that_of_settings_ini(info):
     reqs = [Requirement(o) for o in info.requires]
     def listed(key): return {str(Requirement(o)) for o in cfg[key].split()}
     plainly, extras = [o for o in reqs if not o.marker], [o for o in reqs if o.marker]
-    assert {*map(str, plainly)}==listed('requirements') and {str(o.marker) for o in extras}=={f'extra == "{o}"' for o in ('dev', 'files', 'fast', 'cards')}
-    for key in ('dev', 'files', 'fast', 'cards'):
+    assert {*map(str, plainly)}==listed('requirements') and {str(o.marker) for o in extras}=={f'extra == "{o}"' for o in ('dev', 'files', 'fast', 'cards', 'teach')}
+    for key in ('dev', 'files', 'fast', 'cards', 'teach'):
         extra = [o for o in extras if str(o.marker)==f'extra == "{key}"']
         for o in extra: o.marker = None
         assert {*map(str, extra)}==listed(f'{key}_requirements') and not {o.name for o in plainly} & {o.name for o in extra}
