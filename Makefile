@@ -72,6 +72,12 @@ cards: $(READY)  ## the questions, quizzes and glossary as a deck for Anki, in _
 student: $(READY)  ## each chapter for students, with stubs and checks, in student; for teachers, with solutions, in teacher
 	@$(BIN)/python tools/student.py
 
+slides: $(READY)  ## Parts I and II as slides in _slides, from the cells marked for it (npm fetches reveal.js, once)
+	@$(BIN)/python tools/handouts.py slides
+
+sheets: $(READY)  ## the exercises of each chapter to print, without solutions, in _sheets
+	@$(BIN)/python tools/handouts.py sheets
+
 bench: $(READY)  ## time our training beside stock fastai, measure what ratings cost, and put every model beside other libraries (installed into .venv-bench)
 	@$(BIN)/python benchmarks/lesson_speed.py
 	@$(BIN)/python benchmarks/ratings_cost.py
