@@ -61,6 +61,16 @@ def slides_of(nb):
     nb.cells = cells
     return nb
 
+def slide_page(path):
+    "A notebook's slides as HTML, or nothing, where no cell is marked"
+    nb = slides_of(nbformat.read(path, 4))
+    if not nb.cells: return ''
+    nb.metadata['title'] = path.stem
+    config = Config(TagRemovePreprocessor=dict(enabled=True, remove_input_tags={'no-code'}))
+    page, _ = SlidesExporter(raw_template=template, reveal_url_prefix='reveal.js', reveal_theme='white', config=config).from_notebook_node(nb)
+    alts = iter([re.search(r'^#\| *fig-alt: *"(.*)"', c.source, re.M) for c in nb.cells if c.cell_type=='code' for o in c.outputs if any(k.startswith('image/') for k in o.get('data', {}))])
+    return re.sub('No description has been provided for this image', lambda m: html.escape(alt[1]) if (alt := next(alts)) else '', page)
+
 def slides(to=root/'_slides'):
     "Write a page of slides for each chapter with marked cells; their names"
     to.mkdir(exist_ok=True)
@@ -70,15 +80,9 @@ def slides(to=root/'_slides'):
             with tarfile.open(next(Path(d).glob('*.tgz'))) as f: f.extractall(d, filter='data')
             for o in ('dist', 'plugin/notes'): shutil.copytree(Path(d)/'package'/o, to/'reveal.js'/o)
             shutil.copy(Path(d)/'package/LICENSE', to/'reveal.js')
-    config = Config(TagRemovePreprocessor=dict(enabled=True, remove_input_tags={'no-code'}))
     done = []
     for path in sorted(nbs.glob('*.ipynb')):
-        nb = slides_of(nbformat.read(path, 4))
-        if not nb.cells: continue
-        nb.metadata['title'] = path.stem
-        page, _ = SlidesExporter(raw_template=template, reveal_url_prefix='reveal.js', reveal_theme='white', config=config).from_notebook_node(nb)
-        alts = iter([re.search(r'^#\| *fig-alt: *"(.*)"', c.source, re.M) for c in nb.cells if c.cell_type=='code' for o in c.outputs if any(k.startswith('image/') for k in o.get('data', {}))])
-        page = re.sub('No description has been provided for this image', lambda m: html.escape(alt[1]) if (alt := next(alts)) else '', page)
+        if not (page := slide_page(path)): continue
         (to/f'{path.stem}.html').write_text(page, encoding='utf-8')
         done.append(path.stem)
     return done
