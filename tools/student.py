@@ -1,5 +1,5 @@
 "The tool behind `make student`: each chapter's copy for students, with stubs and checks, and for teachers, with solutions."
-import ast, re
+import ast, re, shutil
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -71,9 +71,18 @@ def unsolved(source):
 def cell(source, id, **nbgrader):
     "A code cell with nbgrader's metadata"
     meta = dict(grade=False, solution=False, locked=False, task=False, grade_id=id, schema_version=3) | nbgrader
-    c = nbformat.v4.new_code_cell(source, id=id, metadata=dict(nbgrader=meta))
-    if meta['locked']: c.metadata['jupyter'] = dict(source_hidden=True)  # folded in JupyterLab
+    c = nbformat.v4.new_code_cell(source, id=id, metadata=dict(nbgrader=meta, tags=['raises-exception']))  # "Run all" goes on behind it
+    if meta['locked']: folded(c)
     return c
+
+def folded(c): c.metadata['jupyter'] = dict(source_hidden=True)  # in JupyterLab: a click opens it
+
+def for_learners(c):
+    "A chapter's cell as a copy has it: without directives, without links to the solved chapter, and with the answers of quizzes folded"
+    if c.cell_type == 'markdown': c.source = re.sub(r'^<a href="https://colab[^\n]*?</a> \[Download the notebook\]\(\S+\) · ', '', c.source)
+    else:
+        if re.search(r'^#\| *(hide|echo: false|code-fold: true)|^(bet|quiz)\(', c.source, re.M): folded(c)
+        c.source = clean(c.source)
 
 def copies(path):
     "A chapter for students and for teachers"
@@ -83,8 +92,7 @@ def copies(path):
     at = exercises(nb)
     assert len(at) == len(found), f'{path.stem}: {len(at)} exercises, but {len(found)} checks'
     cells = {i: [c] for i,c in enumerate(nb.cells)}
-    for c in nb.cells:
-        if c.cell_type == 'code': c.source = clean(c.source)
+    for c in nb.cells: for_learners(c)
     for n,((i,j),(names,hint,check)) in enumerate(zip(at, found), 1):
         task, (answer, rest) = nb.cells[i], marked(nb.cells[j].source, names)
         assert all(re.search(rf'^(def|class) {o}\b', answer, re.M) for o in names), f'{path.stem}, exercise {n}: no definition of {names}'
@@ -107,6 +115,7 @@ def write(to=root):
         for folder,nb in zip(('student', 'teacher'), copies(path)):
             (to/folder).mkdir(parents=True, exist_ok=True)
             nbformat.write(nb, to/folder/path.name)
+            shutil.copytree(nbs/'results', to/folder/'results', dirs_exist_ok=True)  # what slow cells have measured
         done.append((path.stem, sum(c.id.startswith('check-') for c in nb.cells)))
     return done
 
