@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 OMP_NUM_THREADS ?= 1
 export OMP_NUM_THREADS
 
-.PHONY: help install lesson test test-gpu notebook execute badges readme docs docs-serve book cards bench clean
+.PHONY: help install lesson test test-gpu notebook execute badges readme docs docs-serve book cards student slides sheets bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -69,11 +69,20 @@ book: $(READY)  ## the whole book in one HTML file that needs no network (and an
 cards: $(READY)  ## the questions, quizzes and glossary as a deck for Anki, in _cards
 	@$(BIN)/python tools/cards.py
 
+student: $(READY)  ## each chapter for students, with stubs and checks, in student; for teachers, with solutions, in teacher
+	@$(BIN)/python tools/student.py
+
+slides: $(READY)  ## Parts I and II as slides in _slides, from the cells marked for it (npm fetches reveal.js, once)
+	@$(BIN)/python tools/handouts.py slides
+
+sheets: $(READY)  ## the exercises of each chapter to print, without solutions, in _sheets
+	@$(BIN)/python tools/handouts.py sheets
+
 bench: $(READY)  ## time our training beside stock fastai, measure what ratings cost, and put every model beside other libraries (installed into .venv-bench)
 	@$(BIN)/python benchmarks/lesson_speed.py
 	@$(BIN)/python benchmarks/ratings_cost.py
 	@$(BIN)/python benchmarks/compare.py $(ARGS)
 
 clean:  ## remove what the other targets made, but for .venv and the data
-	rm -rf runs _docs _cards _proc _shots nbs/nbdev.yml build dist *.egg-info .pytest_cache .hypothesis
+	rm -rf runs _docs _cards student teacher _slides _sheets _proc _shots nbs/nbdev.yml build dist *.egg-info .pytest_cache .hypothesis
 	find . -path ./$(VENV) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -exec rm -rf {} +
