@@ -69,10 +69,11 @@ book: $(READY)  ## the whole book in one HTML file that needs no network (and an
 cards: $(READY)  ## the questions, quizzes and glossary as a deck for Anki, in _cards
 	@$(BIN)/python tools/cards.py
 
-bench: $(READY)  ## time our training beside stock fastai, measure what ratings cost, and put every model beside other libraries (installed into .venv-bench)
+bench: $(READY)  ## time our training beside stock fastai, measure what ratings cost, put every model beside other libraries (installed into .venv-bench), and open the sealed splits if their committed settings have changed
 	@$(BIN)/python benchmarks/lesson_speed.py
 	@$(BIN)/python benchmarks/ratings_cost.py
 	@$(BIN)/python benchmarks/compare.py $(ARGS)
+	@$(BIN)/python benchmarks/sealed.py --if_changed
 
 clean:  ## remove what the other targets made, but for .venv and the data
 	rm -rf runs _docs _cards _proc _shots nbs/nbdev.yml build dist *.egg-info .pytest_cache .hypothesis

@@ -153,13 +153,12 @@ def all_tasks(names, other):
     "name → function that makes ((task, test), (inner task, inner test)), in the order of the run"
     from collab_lesson.comparison import movielens_features
     from collab_lesson.movielens import movielens
-    r = movielens()
-    made = {'random': lambda: parts(r, random_rows, None, movielens_features(r)),
-            '75/25': lambda: parts(r, stratified_rows, 10),
-            'u1': lambda: parts(r, canonical_rows(1), None, movielens_features(r)),
-            'last fifth': lambda: parts(r, known_rows('user'), 10),
-            'last one': lambda: parts(r, known_rows('last'), 10),
-            'time': lambda: parts(r, known_rows('time'))}
+    def with_features(split):
+        r = movielens()
+        return parts(r, split, None, movielens_features(r))
+    made = {'random': lambda: with_features(random_rows), 'u1': lambda: with_features(canonical_rows(1)),
+            'time': lambda: parts(movielens(), known_rows('time')), '75/25': lambda: parts(movielens(), stratified_rows, 10),
+            'last fifth': lambda: parts(movielens(), known_rows('user'), 10), 'last one': lambda: parts(movielens(), known_rows('last'), 10)}
     for name,o in (read_other(other) if other else {}).items():
         made |= {f'{name}, stars': lambda o=o: parts(o, random_rows), f'{name}, lists': lambda o=o: parts(o, stratified_rows, 10)}
     return {k: made[k] for k in names if k in made} if names else made
@@ -265,7 +264,8 @@ class Bench:
         return dict(system=system, settings=settings|more)
 
     def ask(self, library, job):
-        p = self.process(library)
+        try: p = self.process(library)
+        except OSError as e: return dict(error=f'{library} did not start: {e}')
         timer = Timer(self.limit, p.kill)
         timer.start()
         try:
@@ -463,7 +463,7 @@ def main(
             write()
             for o in res['verdicts']: print(o, flush=True)
             print(f'{name}: after {result["info"]["clock_minutes"]} minutes', flush=True)
-        if more:
+        if more and result['points']:
             result['ten_splits'] = ten_splits(bench, result['points'], clock)
             result['folds'] = other_folds(bench, result['points'], clock)
         write()
