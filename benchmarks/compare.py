@@ -367,10 +367,12 @@ def run_task(bench, task_name, made, budget, seeds, only, skip, clock):
             row = dict(task=task_name, side=side, budget=b if np.isfinite(b) else None, ours=a and a[0], theirs=c and c[0])
             if a and c: row |= vars(paired(users[a], users[c], counts)) | dict(our_value=score_of(users[a], counts), their_value=score_of(users[c], counts))
             if a or c: res['verdicts'].append(row)
-    # every system's best setting, against the best of all by the inner score
-    top = winner(lambda n: True, np.inf)
-    for (name,i) in found:
-        if None in chosen[name,i][1]: res['against'].append(dict(task=task_name, system=name, best=top[0], **vars(paired(users[name,i], users[top], counts))))
+    # every system's best setting, against the best of its group by the inner score
+    for side in (False, True):
+        top = winner(lambda n: entries[n].side==side, np.inf)
+        for (name,i) in found:
+            if entries[name].side==side and None in chosen[name,i][1]:
+                res['against'].append(dict(task=task_name, system=name, best=top[0], **vars(paired(users[name,i], users[top], counts))))
     return res
 
 goals = {'random': ('RMSE', .8536**.5), '75/25': ('nDCG', .45)}
