@@ -28,7 +28,7 @@ from .ratings import Ratings, check_sizes
 from .speed import timed
 from .training import fit
 
-# %% ../nbs/23_comparison.ipynb #9ad11757
+# %% ../nbs/23_comparison.ipynb #44ec82c3
 @dataclass
 class Task:
     "What every system is given, and what it is asked"
@@ -107,7 +107,7 @@ def movielens_features(
     return (table_features(of_people, people.user, ratings.user_names).toarray(),
             table_features(of_movies, movies.movie, ratings.item_names).toarray())
 
-# %% ../nbs/23_comparison.ipynb #63d9d266
+# %% ../nbs/23_comparison.ipynb #41b45257
 def answer_with(
     run, # from `fit`
     t    # a `Task`
@@ -198,7 +198,7 @@ def fastai_system(t, seed, n_factors=50, bs=64, n_epoch=5, lr=5e-3, wd=.1):
             return learn.get_preds(dl=pairs)[0].flatten().clamp(lo, hi).numpy()
     return answer
 
-# %% ../nbs/23_comparison.ipynb #441a92db
+# %% ../nbs/23_comparison.ipynb #f5d1d31d
 def book_systems()->dict: # name → system; those of lists have names of their own
     "The models of this book that take part, and fastai's learner"
     stars = {'damped biases': biases_system, 'DotProductBias, SGD': sgd_system,
@@ -212,7 +212,7 @@ def book_systems()->dict: # name → system; those of lists have names of their 
              'ALS, implicit': als_system}
     return stars|lists
 
-# %% ../nbs/23_comparison.ipynb #f7926ef1
+# %% ../nbs/23_comparison.ipynb #1dfce479
 class Answered(torch.nn.Module):
     """A system's answer as a model. Stars are looked up; lists are scores k, k-1, … of
     what they hold. Raises ValueError for an answer of another shape, or one that is not
@@ -269,7 +269,7 @@ def run_here(
     res, _, predict_s = timed(answer)
     return res, dict(fit_s=fit_s, predict_s=predict_s)
 
-# %% ../nbs/23_comparison.ipynb #27d69a1e
+# %% ../nbs/23_comparison.ipynb #4fe14418
 @dataclass
 class Budget:
     "What each system may spend on one task"
@@ -315,7 +315,7 @@ def search(
     if space and budget.n>len(start): trials(space, budget.n-len(start))
     return done
 
-# %% ../nbs/23_comparison.ipynb #cc0197eb
+# %% ../nbs/23_comparison.ipynb #4fd5c6a2
 seconds_of_readers = .03, .1, 1., 10., np.inf # what a reader with a laptop may have
 
 def within(
@@ -330,7 +330,7 @@ def within(
     best = min if lower else max
     return best(fits, key=lambda i: trials[i]['score']) if fits else None
 
-# %% ../nbs/23_comparison.ipynb #3a9882f8
+# %% ../nbs/23_comparison.ipynb #cd0d781d
 margins = dict(RMSE=.002, nDCG=.005) # fixed before the measurement
 
 def user_totals(
