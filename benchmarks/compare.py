@@ -310,7 +310,7 @@ def score_of(totals, counts):
 
 def run_task(bench, task_name, made, budget, seeds, only, skip, clock):
     "Everything about one task, as a dict of lists; what the clock leaves no time for is left out, and said"
-    from collab_lesson.comparison import paired, search, seconds_of_readers, within
+    from collab_lesson.comparison import paired, pareto, search, seconds_of_readers, within
     from collab_lesson.evaluation import bootstrap_users
     (task, test), (inner, held) = made
     lower, counts = task.k is None, None
@@ -333,6 +333,11 @@ def run_task(bench, task_name, made, budget, seeds, only, skip, clock):
         for b in seconds_of_readers:
             i = within(trials, b, lower, grow)
             if i is not None: chosen.setdefault((name, i), (trials[i], []))[1].append(b if np.isfinite(b) else None)
+        if task_name in goals: # all of the system's own frontier: what is fast enough for the goal may be between the budgets
+            done = [i for i,o in enumerate(trials) if o['score'] is not None]
+            on = pareto([trials[i]['seconds'] for i in done], [trials[i]['score']*(1 if lower else -1) for i in done])
+            for i,o in zip(done, on):
+                if o: chosen.setdefault((name, i), (trials[i], []))
     print(f'{task_name}: {len(res["trials"])} trials, {len(chosen)} settings chosen', flush=True)
     # in rounds: every system has its turn before the next seed
     found = {}
@@ -420,12 +425,22 @@ def other_folds(bench, points, clock):
             res.append(dict(split=fold, system=name, value=float(((answer-test.values)**2).mean()**.5)))
     return res
 
+def keep_others(result, file, todo):
+    "Take over, from results with the same budget, the tasks that are not measured now"
+    if not file.exists(): return
+    before = json.loads(file.read_text())
+    if any(before['info'][o]!=result['info'][o] for o in ('settings', 'seconds', 'seeds', 'skipped')): return
+    for k in ('tasks', 'trials', 'points', 'verdicts', 'against', 'failed'):
+        result[k] += [o for o in before[k] if o['task'] not in todo]
+    for k in ('ten_splits', 'folds'):
+        if k in before: result[k] = before[k]
+
 @call_parse
 def main(
     out:str='runs/bench',    # folder for comparison.json, the log of jobs and their answers
     venv:str='.venv-bench',  # where the peers are, or will be, installed
     n:int=12,                # settings to try for each system and task
-    seconds:float=60,        # of the processor, for a system's trials on one task, and again for its measured runs
+    seconds:float=10,        # of the processor, for a system's trials on one task, and again for its measured runs
     seeds:int=5,             # runs of each chosen setting; 3 where nothing is left to chance
     minutes:float=90,        # on the clock, for all; what there is no time for is left out, and said
     only:str='',             # names of systems, with | between them: leave out all others
@@ -449,13 +464,15 @@ def main(
     result = dict(info=dict(date=time.strftime('%Y-%m-%d'), python=platform.python_version(), torch=torch.__version__, fastai=fastai.__version__, cores=os.cpu_count(), threads=1,
                             settings=n, seconds=seconds, seeds=seeds, minutes=minutes, skipped=skip, installed=installed), tasks=[], trials=[], points=[], verdicts=[], against=[], failed=[])
     split = lambda o: [x for x in o.split('|') if x]
+    todo = all_tasks(split(tasks), other)
+    keep_others(result, Path(out)/'comparison.json', todo)
     def write():
         result['goals'] = to_goal(result['points'])
         result['info']['clock_minutes'] = round((time.perf_counter()-began)/60, 1)
         result['info']['processor_minutes'] = round(sum(o.get('fit_s', 0)+o.get('predict_s', 0) for o in bench.jobs.values())/60, 1)
         (Path(out)/'comparison.json').write_text(json.dumps(result, indent=1)+'\n')
     try:
-        for name,make in all_tasks(split(tasks), other).items():
+        for name,make in todo.items():
             if clock(): result['failed'].append(dict(task=name, system=None, error='no time left')); continue
             try: made = make()
             except (FileNotFoundError, ValueError) as e: result['failed'].append(dict(task=name, system=None, error=str(e))); continue
@@ -466,8 +483,8 @@ def main(
             for o in res['verdicts']: print(o, flush=True)
             print(f'{name}: after {result["info"]["clock_minutes"]} minutes', flush=True)
         if more and result['points']:
-            result['ten_splits'] = ten_splits(bench, result['points'], clock)
-            result['folds'] = other_folds(bench, result['points'], clock)
+            result['ten_splits'] = ten_splits(bench, result['points'], clock) or result.get('ten_splits', [])
+            result['folds'] = other_folds(bench, result['points'], clock) or result.get('folds', [])
         write()
     finally: bench.close()
     print(f'Written: {out}/comparison.json, after {result["info"]["clock_minutes"]} minutes')

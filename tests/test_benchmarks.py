@@ -103,9 +103,10 @@ def test_the_whole_benchmark_small(tmp_path):
         assert p['inner_score'] in [o['score'] for o in mine] and len(mine)<=2
     assert {o['ours'] for o in res['verdicts']}<={'damped biases', 'ALS', 'Popularity', 'EASE'} and all(o['theirs'] is None for o in res['verdicts'])
     assert all(o['verdict']=='equal' for o in res['against'] if o['system']==o['best'])
-    bench.main(**args|dict(only_report=True))
+    key = lambda points: sorted(json.dumps(o, sort_keys=True) for o in points)
+    bench.main(**args|dict(only_report=True, tasks='FilmTrust, stars')) # the other task is kept
     again = json.loads((d/'out/comparison.json').read_text())
-    assert (d/'out/jobs.jsonl').read_text()==jobs and again['points']==res['points']
+    assert (d/'out/jobs.jsonl').read_text()==jobs and again['trials']!=[] and key(again['points'])==key(res['points'])
 
 def test_the_clock_is_a_limit(tmp_path):
     "What there is no time for is said"
