@@ -214,8 +214,8 @@ def book_systems()->dict: # name → system; those of lists have names of their 
 
 # %% ../nbs/23_comparison.ipynb #1dfce479
 class Answered(torch.nn.Module):
-    """A system's answer as a model. Stars are looked up; lists are scores k, k-1, … of
-    what they hold. Raises ValueError for an answer of another shape, or one that is not
+    """A system's answer as a model. Stars are looked up; lists are scores k, k-1, …
+    of what they hold. Raises ValueError for an answer of another shape, or one that is not
     finite"""
     def __init__(self,
         task,   # a `Task`
@@ -274,11 +274,13 @@ def run_here(
 class Budget:
     "What each system may spend on one task"
     n: int = 12           # settings
-    seconds: float = 60.  # of the processor, on trials; the last one may exceed it
+    seconds: float = 10.  # of the processor, on trials; the last one may exceed it
 
 def search(
     name,     # of the system
-    run,      # function of (task, seed, settings): an answer, and dict(fit_s=, predict_s=)
+    # function of (task, seed, settings) that returns an answer, and dict(fit_s=,
+    # predict_s=)
+    run,
     task, test, # the inner part, from `make_task`
     space,    # name → values or distribution, as for `tune`
     start=(), # settings to try first
@@ -304,8 +306,8 @@ def search(
     measure = 'RMSE' if task.k is None else 'nDCG'
     def trials(space, n, k=task.k or 10):
         before = len(done)
-        try: t = tune(make, space, task.train, n, seed, by=lambda *_: (task.train, test),
-                      measure=measure, k=k)
+        try: t = tune(make, space, task.train, n, seed, measure=measure, k=k,
+                      by=lambda *_: (task.train, test))
         except ValueError: return # no trial could be trained: `done` says why
         if t.interrupted: raise KeyboardInterrupt
         for o,score,error in zip(done[before:], t.trials.score, t.trials.error):
