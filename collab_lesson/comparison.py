@@ -215,8 +215,8 @@ def book_systems()->dict: # name → system; those of lists have names of their 
 # %% ../nbs/23_comparison.ipynb #1dfce479
 class Answered(torch.nn.Module):
     """A system's answer as a model. Stars are looked up; lists are scores k, k-1, …
-    of what they hold. Raises ValueError for an answer of another shape, or one that is not
-    finite"""
+    of what they hold. Raises ValueError for an answer of another shape, or one that
+    is not finite"""
     def __init__(self,
         task,   # a `Task`
         answer  # (n,) stars; or (n_users-1,k) rows of items, 0 where there is none
