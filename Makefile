@@ -78,10 +78,11 @@ slides: $(READY)  ## Parts I and II as slides in _slides, from the cells marked 
 sheets: $(READY)  ## the exercises of each chapter to print, without solutions, in _sheets
 	@$(BIN)/python tools/handouts.py sheets
 
-bench: $(READY)  ## time our training beside stock fastai, measure what ratings cost, and put every model beside other libraries (installed into .venv-bench)
+bench: $(READY)  ## time our training beside stock fastai, measure what ratings cost, put every model beside other libraries (installed into .venv-bench), and open the sealed splits if their committed settings have changed
 	@$(BIN)/python benchmarks/lesson_speed.py
 	@$(BIN)/python benchmarks/ratings_cost.py
 	@$(BIN)/python benchmarks/compare.py $(ARGS)
+	@$(BIN)/python benchmarks/sealed.py --if_changed
 
 clean:  ## remove what the other targets made, but for .venv and the data
 	rm -rf runs _docs _cards student teacher _slides _sheets _proc _shots nbs/nbdev.yml build dist *.egg-info .pytest_cache .hypothesis

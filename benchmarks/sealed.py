@@ -85,11 +85,24 @@ def results_on(
                 print(*res[-1].values(), flush=True)
     return res
 
+def opens(
+    settings, # the file
+    frozen,   # what it holds
+    before    # the entries of the log
+)->bool:
+    "Is there something to open? Says why not"
+    done = [o['date'] for o in before if o['settings_sha256']==settings_hash(frozen)]
+    if done: print(f'The sealed splits stay closed: they were opened with these settings, {done[-1]}.')
+    elif not is_frozen(settings): print(f'The sealed splits stay closed: {settings} has changes that are not committed.')
+    else: return True
+    return False
+
 @call_parse
 def main(
     settings:str=str(root/'nbs/results/sealed_settings.json'), # the frozen settings
     log:str=str(root/'nbs/results/sealed_log.json'),           # where the opening is written
-    dry:bool=False # on synthetic ratings, and without a line in the log
+    dry:bool=False, # on synthetic ratings, and without a line in the log
+    if_changed:bool=False # only if these settings are committed and the log has no opening with them
 ):
     "Open the sealed splits"
     from collab_lesson.evaluation import sealed_split
@@ -101,11 +114,12 @@ def main(
         made = Ratings(synthetic_ratings(), item='movie', time='timestamp')
         results_on(lambda by: made.split(by=by), frozen)
         return
+    before = json.loads(log.read_text(encoding='utf-8')) if log.exists() else []
+    if if_changed and not opens(settings, frozen, before): return
     if not is_frozen(settings): raise SystemExit(f'{settings} is not committed as it is. Freeze the settings first: git commit.')
     ratings = movielens()
     parts = {by: sealed_split(ratings, by) for by in kinds}
     entry = dict(date=datetime.now(timezone.utc).strftime('%Y-%m-%d %H:%M UTC'), settings_sha256=settings_hash(frozen),
                  ratings_sha256=RATINGS_SHA256, hidden_sha256={by: hidden_hash(b) for by,(_,b) in parts.items()},
                  results=results_on(parts.__getitem__, frozen))
-    before = json.loads(log.read_text(encoding='utf-8')) if log.exists() else []
     log.write_text('[\n' + ',\n'.join(json.dumps(o) for o in [*before, entry]) + '\n]\n', encoding='utf-8')

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import numpy as np, pandas as pd, pytest
 from common import python, root
 from collab_lesson import movielens, speed
-from collab_lesson.comparison import compare, make_task, ranking_systems, rating_systems, score_answers, task_arrays
-from collab_lesson.ratings import Ratings
+from collab_lesson.comparison import Answered, book_systems, make_task, task_arrays
+from collab_lesson.ranking import evaluate
+from collab_lesson.ratings import Ratings, synthetic_ratings
 
 sys.path.insert(0, str(root/'benchmarks'))
 import compare as bench, peers
@@ -15,15 +16,13 @@ def small_ratings(n=600, n_users=40, n_items=30, name=str):
     df = speed.random_ratings(n, n_users, n_items)
     return Ratings(df.assign(user=df.user.map(name), item=df.item.map(name), time=np.arange(n)), time='time')
 
-@pytest.mark.parametrize('spaces,names', [(bench.rating_spaces, {*rating_systems(stock=True), *peers.rating_systems}),
-                                          (bench.ranking_spaces, {*ranking_systems(), *peers.ranking_systems})], ids=['stars', 'lists'])
-def test_every_setting_belongs_to_a_system(spaces, names):
-    assert set(spaces) <= names
-    assert all(len(v)>1 or k=='burn' or v==[False] for o in spaces.values() for k,v in o.items()), 'nothing to choose from'
-
-def test_borrowed_settings_come_from_tuned_systems():
-    tuned, names = {*bench.rating_spaces, *bench.ranking_spaces}, {*rating_systems(), *ranking_systems(), *peers.rating_systems}
-    assert set(bench.same_as.values()) <= tuned and not set(bench.same_as) & tuned and set(bench.same_as) <= names
+def test_every_entry_has_a_system_and_something_to_choose():
+    names = {*book_systems(), *peers.systems, *bench.as_in_book}
+    assert set(bench.entries)<=names, set(bench.entries)-names
+    assert set(peers.systems)<=set(bench.entries), 'a peer that nobody asks'
+    for name,e in bench.entries.items():
+        assert all(hasattr(v, 'rvs') or len(v)>1 for v in e.space.values()), f'{name}: nothing to choose from'
+        assert all(set(o)<=set(e.space) for o in e.start if e.space), f'{name} starts with a setting that it may not choose'
 
 def test_a_peer_that_does_not_install_is_reported(tmp_path, monkeypatch):
     (tmp_path/'requirements.txt').write_text('# what is not there\n./nowhere-1.0-py3-none-any.whl\n')
@@ -33,65 +32,124 @@ def test_a_peer_that_does_not_install_is_reported(tmp_path, monkeypatch):
     assert python.exists() and installed['./nowhere-1.0-py3-none-any.whl'].startswith('ERROR')
     assert bench.install(tmp_path/'venv')[1]==installed, 'remembered'
 
-def test_each_system_has_a_process_of_its_own_and_none_takes_the_others_with_it():
-    r = small_ratings()
-    task, truth = make_task(r[:500], r[500:])
-    run = bench.Processes(sys.executable, limit=100)
-    try: df = compare({'bias baseline': 'book', 'not there': 'book'}, task, truth, [1], {'bias baseline': dict(damping=4)}, run).set_index('system')
-    finally: run.close()
-    good, bad = df.loc['bias baseline'], df.loc['not there']
-    assert 1<good.RMSE<2.2 and good.fit_s>0 and good.peak_mb>good.before_mb-1>0 and pd.isna(good.error)
-    assert pd.isna(bad.RMSE) and bad.error=="KeyError: 'not there'"
+class Fake:
+    "Entries, versions and a peers.py of their own"
+    def __init__(self, monkeypatch, tmp_path, text, **entries):
+        shutil.copy(root/'benchmarks/worker.py', tmp_path)
+        (tmp_path/'peers.py').write_text(text)
+        monkeypatch.setattr(bench, 'here', tmp_path)
+        monkeypatch.setattr(bench, 'entries', entries)
+        monkeypatch.setattr(bench, 'version_of', lambda name: 'v')
 
-def test_markdown():
-    assert bench.markdown(pd.DataFrame(dict(a=[1.23456], b=['x']), index=['row']))=='|  | a | b |\n|---|---|---|\n| row | 1.235 | x |'
+def test_a_job_is_done_once_and_a_failure_is_a_line(tmp_path, monkeypatch):
+    r = small_ratings()
+    task, test = make_task(r[:500], r[500:])
+    (tmp_path/'code').mkdir()
+    Fake(monkeypatch, tmp_path/'code', '', **{'damped biases': bench.Entry('book', 'stars'), 'not there': bench.Entry('book', 'stars')})
+    b = bench.Bench(tmp_path/'run', sys.executable, limit=100)
+    try:
+        answer, job = b.run('damped biases', task, 1, dict(reg_user=4))
+        with pytest.raises(RuntimeError, match="KeyError: 'not there'"): b.run('not there', task, 1, {})
+    finally: b.close()
+    assert len(answer)==100 and job['fit_s']>0 and job['peak_mb']>1
+    second = bench.Bench(tmp_path/'run', sys.executable)  # a second start
+    def nobody(*args): raise AssertionError('was done already')
+    second.ask = nobody
+    again, _ = second.run('damped biases', task, 1, dict(reg_user=4))
+    assert (again==answer).all()
+    with pytest.raises(RuntimeError, match='not there'): second.run('not there', task, 1, {})
+    for other in [(task, 2, dict(reg_user=4)), (task, 1, dict(reg_user=5)), (make_task(r[:499], r[500:])[0], 1, dict(reg_user=4))]:
+        with pytest.raises(AssertionError, match='done already'): second.run('damped biases', *other)
 
 def test_peers_lists_are_rows_of_the_books_tables(tmp_path, monkeypatch):
     "Peers number items from 0, the book from 1; their process has the clock and the meter, and nothing else of the book's"
-    shutil.copy(root/'benchmarks/worker.py', tmp_path)
-    (tmp_path/'peers.py').write_text("""if True:
+    (tmp_path/'code').mkdir()
+    Fake(monkeypatch, tmp_path/'code', """if True:
         import sys, numpy as np
         assert not {'torch', 'pandas', 'fastai'} & set(sys.modules), 'a peer would be charged for these'
         def answers(o): return lambda t, seed: lambda: np.tile(o, (t.n_users, 1))
-        ranking_systems = {'first': answers([0, 1, 2]), 'nothing': answers([-1, -1, -1])}
-    """)
-    monkeypatch.setattr(bench, 'here', tmp_path)
+        systems = {'first': answers([0, 1, 2]), 'nothing': answers([-1, -1, -1])}
+    """, first=bench.Entry('x', 'lists'), nothing=bench.Entry('x', 'lists'))
     r = small_ratings()
-    task, truth = make_task(r[:500], r[500:], k=3)
-    run = bench.Processes(sys.executable, limit=100)
-    try: got = {o: run(o, 'peers', task, 1, {}) for o in ('first', 'nothing')}
-    finally: run.close()
-    assert [res.get('error') for _,res in got.values()] == [None, None]
-    assert (got['first'][0] == [[1,2,3]]*40).all() and not got['nothing'][0].any()
-    assert score_answers(task, truth, got['nothing'][0])['nDCG']==0
+    task, test = make_task(r[:500], r[500:], k=3)
+    b = bench.Bench(tmp_path/'run', sys.executable, limit=100)
+    try: got = {o: b.run(o, task, 1, {})[0] for o in ('first', 'nothing')}
+    finally: b.close()
+    assert (got['first'] == [[1,2,3]]*40).all() and not got['nothing'].any()
+    assert evaluate(Answered(task, got['nothing']), test, 3)['nDCG']==0
+
+def tiny_folder(tmp_path):
+    "Somebody's ratings, and an environment in which nothing could be installed"
+    (tmp_path/'venv').mkdir()
+    (tmp_path/'venv/installed.json').write_text(json.dumps({'libmf==0.9.2': 'ERROR: no such thing'}))
+    df = synthetic_ratings(60, 50, 1500)
+    (tmp_path/'filmtrust.txt').write_text(''.join(f'{u} {i} {r}\n' for u,i,r in df[['user', 'movie', 'rating']].itertuples(index=False)))
+    return tmp_path
+
+def test_the_whole_benchmark_small(tmp_path):
+    "Stars and lists of somebody's ratings; LIBMF, which is not there, is a line of the results; a second start does nothing anew"
+    d = tiny_folder(tmp_path)
+    args = dict(out=str(d/'out'), venv=str(d/'venv'), n=2, seconds=5., seeds=2, minutes=5., tasks='FilmTrust, stars|FilmTrust, lists', other=str(d), more=0,
+                only='damped biases|ALS|LIBMF|Popularity|EASE')
+    bench.main(**args)
+    res = json.loads((d/'out/comparison.json').read_text())
+    jobs = (d/'out/jobs.jsonl').read_text()
+    assert [o['metric'] for o in res['tasks']]==['RMSE', 'nDCG'] and res['info']['settings']==2
+    assert {o['system'] for o in res['points']}=={'damped biases', 'ALS', 'Popularity', 'EASE'}
+    assert [o['system'] for o in res['failed']]==['LIBMF'] and res['failed'][0]['error']
+    for p in res['points']:
+        assert p['low']<=p['value']+.02 and p['value']<=p['high']+.02 and p['seconds']>0 and p['budgets'] and 1<=p['seeds']<=3
+        mine = [o for o in res['trials'] if o['task']==p['task'] and o['system']==p['system']]
+        assert p['inner_score'] in [o['score'] for o in mine] and len(mine)<=2
+    assert {o['ours'] for o in res['verdicts']}<={'damped biases', 'ALS', 'Popularity', 'EASE'} and all(o['theirs'] is None for o in res['verdicts'])
+    assert all(o['verdict']=='equal' for o in res['against'] if o['system']==o['best'])
+    key = lambda points: sorted(json.dumps(o, sort_keys=True) for o in points)
+    bench.main(**args|dict(only_report=True, tasks='FilmTrust, stars')) # the other task is kept
+    again = json.loads((d/'out/comparison.json').read_text())
+    assert (d/'out/jobs.jsonl').read_text()==jobs and again['trials']!=[] and key(again['points'])==key(res['points'])
+
+def test_the_clock_is_a_limit(tmp_path):
+    "What there is no time for is said"
+    d = tiny_folder(tmp_path)
+    bench.main(out=str(d/'out'), venv=str(d/'venv'), minutes=0., tasks='FilmTrust, stars', other=str(d), more=0)
+    res = json.loads((d/'out/comparison.json').read_text())
+    assert res['failed']==[dict(task='FilmTrust, stars', system=None, error='no time left')] and not res['points']
+
+def test_inner_parts_come_from_the_training_part():
+    r = small_ratings()
+    for split,k in [(bench.random_rows, None), (bench.stratified_rows, 3), (bench.known_rows('user'), 3), (bench.known_rows('last'), 3), (bench.known_rows('time'), None)]:
+        (task, test), (inner, held) = bench.parts(r, split, k)
+        pairs = lambda o: set(zip(o.users.tolist(), o.items.tolist()))
+        assert pairs(inner.train)|pairs(held)<=pairs(task.train) and not pairs(held)&pairs(test)
+    (task, test), (inner, held) = bench.parts(r, bench.known_rows('time'))
+    assert set(test.users)<=set(task.train.users) and set(test.items)<=set(task.train.items)
+    assert test.times.min()>=task.train.times.max() and held.times.min()>=inner.train.times.max()
 
 def test_ids_of_any_kind_and_any_scale():
     r = small_ratings(name='id-{}'.format)
     r.values = r.values*20-50  # from -30 to 50
-    task, truth = make_task(r[:500], r[500:])
-    assert task_arrays(task).test_users.min()>=0
-    systems = rating_systems()
-    df = compare({o: systems[o] for o in ('bias baseline', 'DotProduct')}, task, truth).set_index('system')
-    assert 20<df.RMSE['bias baseline']<40 and df.RMSE['DotProduct']<70
-    answer = systems['bias baseline'](task, 1, damping=0)()
-    assert -30<=answer.min() and 5<answer.max()<=50, 'clipped to the scale of the training ratings'
-    with pytest.raises(ValueError, match='beyond y_range'): systems['DotProductBias'](task, 1)
+    task, test = make_task(r[:500], r[500:])
+    assert task_arrays(task)['test_users'].min()>=0 and task_arrays(task)['scale'].tolist()==[-30, 50]
+    systems = book_systems()
+    for name,settings in [('damped biases', {}), ('ALS', {}), ('DotProductBias, batches', dict(n_factors=4)), ('StarKNN', {})]:
+        answer = systems[name](task, 1, **settings)()
+        assert -30<=answer.min() and answer.max()<=50 and ((answer-test.values)**2).mean()**.5<45, name
 
 def test_lists_where_little_is_left():
     "One user has rated all but one item: the list has one item, and nothing in the other places"
     df = pd.DataFrame([(u, i) for u in 'abcd' for i in range(12) if u!='a' and i!='abcd'.index(u) or u=='a' and i<11], columns=['user', 'item'])
     r = Ratings(df.assign(rating=4.), rating='rating')
     task, _ = make_task(r, r[:0], k=4)
-    for name in ('popularity', 'item-item cosine', 'EASE', 'BPR'):
-        lists = ranking_systems()[name](task, 1)()
+    for name,settings in [('Popularity', {}), ('ListKNN', {}), ('SLIM', {}), ('EASE', {}), ('ALS, implicit', dict(n_factors=2)), ('BPR', dict(n_factors=2))]:
+        lists = book_systems()[name](task, 1, **settings)()
         assert lists.shape==(4,4) and lists.tolist()[0]==[12,0,0,0], (name, lists)
 
 @pytest.mark.parametrize('bad,why', [(np.full((40,3), 31), 'from 1 to 30'), (np.full((40,3), -1), 'from 1 to 30'), (np.full((40,3), 1.), 'from 1 to 30'),
                                      (np.ones((41,3), int), r'\(40, 3\) is needed')])
 def test_answers_that_are_no_lists(bad, why):
     r = small_ratings()
-    task, truth = make_task(r[:500], r[500:], k=3)
-    with pytest.raises(ValueError, match=why): score_answers(task, truth, bad)
+    task, test = make_task(r[:500], r[500:], k=3)
+    with pytest.raises(ValueError, match=why): Answered(task, bad)
 
 def test_tasks_that_test_nothing_are_refused():
     r = small_ratings()
@@ -143,7 +201,7 @@ def test_measured_reads_beside_the_notebook_and_asks_nobody(tmp_path, monkeypatc
     monkeypatch.setattr(movielens, 'urlopen', nobody)
     (tmp_path/'x.json').write_text('{"a": "ü"}', encoding='utf-8')
     assert movielens.measured('x.json', tmp_path)=={'a': 'ü'}
-    assert movielens.measured('comparison.json', root/'nbs/results')['info']['budget']==12
+    assert movielens.measured('comparison.json', root/'nbs/results')['info']['seeds']==5
 
 def test_measured_of_a_notebook_opened_alone(tmp_path, monkeypatch):
     "Opened on Colab, the chapter ended with FileNotFoundError: results/comparison.json"
@@ -178,3 +236,16 @@ def test_ratings_cost(tmp_path):
     assert (row['ratings'], row['users'], row['lists'])==(20000, 700, 700) and all(v>0 for v in row['seconds'].values())
     assert d['lists']['lists']==300 and d['imports']['seconds']>d['imports']['python_s']>0 and d['machine']['cores']>0
     assert '20,000' in p.stdout and 'all lists: 300 users × 200 items' in p.stdout
+
+# the sealed splits
+
+def test_the_sealed_splits_open_once(tmp_path, capsys):
+    import sealed
+    file, frozen = tmp_path/'settings.json', dict(seeds=[1])
+    file.write_text(json.dumps(frozen))
+    git = lambda *args: subprocess.run(['git', '-c', 'user.name=x', '-c', 'user.email=x@x', *args], cwd=tmp_path, check=True, capture_output=True)
+    assert not sealed.opens(file, frozen, []) and 'not committed' in capsys.readouterr().out
+    git('init', '-q'); git('add', '.'); git('commit', '-qm', 'x')
+    assert sealed.opens(file, frozen, [])
+    assert not sealed.opens(file, frozen, [dict(date='then', settings_sha256=sealed.settings_hash(frozen))])
+    assert 'opened with these settings, then' in capsys.readouterr().out
