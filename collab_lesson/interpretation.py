@@ -190,6 +190,6 @@ def similar(
         score = M@q if metric == 'dot' else (M-q).norm(
             dim=1) if metric == 'euclidean' else unit(M)@unit(q, dim=0)
     df = rated_items(data)
-    df.insert(1, 'score', score[df.index.to_numpy()].numpy())
+    df.insert(1, 'score', score[df.index.to_numpy(copy=True)].numpy())
     df = df[df.ratings>=min_ratings].drop(row.item(), errors='ignore')
     return df.sort_values('score', ascending=metric=='euclidean', kind='stable').head(n)
