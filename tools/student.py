@@ -18,7 +18,8 @@ def check_file(stem):
     for path in (checks/'checks.py', checks/f'{stem}.py'):
         text = path.read_text(encoding='utf-8')
         for node in ast.parse(text).body:
-            source, name = ast.get_source_segment(text, node), getattr(node, 'name', '')
+            first = min(o.lineno for o in [node, *getattr(node, 'decorator_list', [])])
+            source, name = '\n'.join(text.splitlines()[first-1:node.end_lineno]), getattr(node, 'name', '')
             if name.startswith('check_'):
                 hint = node.body[0]
                 lines = source.splitlines()
@@ -37,6 +38,8 @@ def exercises(nb):
             if after and re.search(r'^\*\*\d+\.\*\*', c.source, re.M): task = i
         elif task is not None and '#| code-summary: "Solution"' in c.source: found.append((task, i)); task = None
     return found
+
+def private(source): return re.sub(r'(?<![\w.])(near|same|watched|results|report)(?=\()', r'_\1', source)  # chapters have variables of these names
 
 def clean(source): return '\n'.join(o for o in source.splitlines() if not re.match(r'#\|(?! *(slow|gpu|network))', o)).strip('\n')
 
@@ -89,6 +92,7 @@ def copies(path):
     nb = nbformat.read(path, 4)
     nb, _ = ClearOutputPreprocessor().preprocess(nb, {})
     shared, found = check_file(path.stem)
+    shared, found = private(shared), [(names, hint, private(check)) for names,hint,check in found]
     at = exercises(nb)
     assert len(at) == len(found), f'{path.stem}: {len(at)} exercises, but {len(found)} checks'
     cells = {i: [c] for i,c in enumerate(nb.cells)}
@@ -99,7 +103,7 @@ def copies(path):
         level = re.search(r'\((easy|medium|hard)', task.source.partition(f'**{n}.**')[2])
         task.source += f'\n\n<details><summary>Hint</summary>\n\n{hint}\n\n</details>'
         cells[j] = [cell(f'# Exercise {n}: {", ".join(f"`{o}`" for o in names)}\n{answer}', f'exercise-{n}', solution=True),
-                    cell(f'{check}\n\nreport({check[4:check.index("(")]}, globals())', f'check-{n}', grade=True, locked=True, points=points[level[1] if level else 'medium'])]
+                    cell(f'{check}\n\n_report({check[4:check.index("(")]}, globals())', f'check-{n}', grade=True, locked=True, points=points[level[1] if level else 'medium'])]
         if rest: cells[j].append(cell(f'# Your own experiment with it\n{begin}\n{rest}\n{end}', f'try-{n}', solution=True))
     cells[at[0][0]].insert(0, cell(f'# What the checks share: run it, there is no need to read it.\n{shared}', 'checks', locked=True))
     nb.cells = [c for i in sorted(cells) for c in cells[i]]

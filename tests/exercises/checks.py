@@ -40,7 +40,7 @@ def results(check, given):
     except NotImplementedError: found.append((False, 'part of it is still the stub: write it in place of `raise NotImplementedError()`'))
     except Exception as e:
         at = [o.line for o in traceback.extract_tb(e.__traceback__) if o.name in names and o.line]
-        found.append((False, f'it stopped with {type(e).__name__}: {e}' + f' (in `{at[-1]}`)'*bool(at)))
+        found.append((False, f'it stopped with {type(e).__name__}: {e}' + (f' (in `{at[-1]}`)' if at else '')))
     named = any(not ok and '? It gives' not in message for ok,message in found)  # then what is merely another number helps nobody
     return [(ok, message) for ok,message in found if ok or not named or '? It gives' not in message]
 
