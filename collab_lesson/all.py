@@ -29,7 +29,11 @@ from .evaluation import *
 from .neighbors import *
 from .als import *
 from .bayesian import *
+from .two_towers import *
+from .sequences import *
 from .speed import *
+from .scale import *
+from .serving import *
 from .comparison import *
 
 __all__ = [o for o in globals() if not o.startswith('_')]
