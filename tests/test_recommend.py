@@ -358,7 +358,7 @@ def test_ease_is_the_optimum(rng, reg, dropout):
     "No change of an off-diagonal weight lowers the objective: its gradient is zero there"
     X = torch.tensor(rng.random((12, 6))<.4).double()
     G = X.T @ X
-    B = item_weights(G, reg, dropout)
+    B = item_weights(G.clone(), reg, dropout)
     gradient = (G + torch.diag(reg + dropout/(1-dropout)*G.diagonal()))@B - G
     assert gradient.fill_diagonal_(0).abs().max()<1e-8 and (B.diagonal()==0).all()
 
