@@ -14,8 +14,8 @@ out = Path(__file__).resolve().parent.parent/'nbs/results/scale.json'
 sizes = {10**5: (943, 1682), 10**6: (6040, 3706), 10**7: (69_878, 10_677), 25*10**6: (162_541, 59_047)} # as MovieLens
 
 def note(**kw):
-    known = json.loads(out.read_text()) if out.exists() else {}
-    out.write_text(json.dumps(known | kw, indent=1) + '\n')
+    from collab_lesson.movielens import save_measured
+    save_measured(out.name, kw, add=True, folder=out.parent)
 
 def csv_of(n, folder):
     "A CSV of n synthetic ratings"

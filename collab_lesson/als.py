@@ -513,8 +513,8 @@ class ALS(FactorModel):
         seed=42,        # for those
         # rows solved together without Numba: memory is chunk*(1+n_factors)² numbers
         chunk=100_000,
-        # steps of conjugate gradients, with Numba; 0: exact. From 64 factors on, 3
-        # steps take less time (chapter 21)
+        # steps of conjugate gradients, with Numba; 0: exact. At 64 factors 3 steps take
+        # less time, at 20 more (chapter 21)
         cg=0,
         # explain which pairs there are (target 1) and are not (0), not the ratings?
         implicit=False,

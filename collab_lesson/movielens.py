@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['RATINGS_SHA256', 'MOVIES_SHA256', 'USERS_SHA256', 'WHEEL', 'WHEEL_SHA256', 'SPLITS', 'URL_1M', 'MD5_1M', 'SIZE_1M',
            'fetch_movielens', 'load_ratings', 'load_movies', 'load_users', 'movielens', 'fetch_movielens_1m',
-           'load_split', 'measured']
+           'load_split', 'measured', 'save_measured']
 
 # %% ../nbs/00_movielens.ipynb #aa0e065a
 #| code-fold: true
@@ -412,3 +412,17 @@ def measured(
     except (OSError, ValueError) as e:
         why = f'There is no {file.absolute()}, and {url} cannot be read: {e}'
         raise FileNotFoundError(why) from None
+
+# %% ../nbs/00_movielens.ipynb #4c96dc82
+def save_measured(
+    name,      # as for `measured`
+    results,   # what JSON can hold
+    add=False, # to the entries that are there? for a dict
+    folder='results' # made if it is missing, as on Colab
+):
+    "Write results that took long, where `measured` looks first"
+    file = Path(folder)/name
+    if add and file.exists():
+        results = json.loads(file.read_text(encoding='utf-8')) | results
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(results, indent=1)+'\n', encoding='utf-8')
